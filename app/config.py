@@ -1,0 +1,198 @@
+"""The settings: each environment variable of the contract, checked once at the start. ``create_app`` and commands read them.
+
+A bad value raises ``SettingsError`` with the variable's name; ``unsafe`` lists what production must not start with.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from babel.numbers import UnknownCurrencyError, validate_currency
+
+INSTANCE = Path(__file__).resolve().parent.parent / "instance"
+STRIPE_API = "https://api.stripe.com"
+DEMO_SECRET_KEY = "demo-only-not-a-secret"  # noqa: S105 - refused outside the demo by `unsafe`
+DEMO_STRIPE_KEY = "sk_test_simulator"
+DEMO_WEBHOOK_SECRET = "whsec_simulator"  # noqa: S105 - the simulator's, refused with a live key
+PLACEHOLDERS = ("change", "secret", "example", "dev", "test", "demo", "password", "placeholder", "xxx")
+
+
+class SettingsError(RuntimeError):
+    """A setting is missing, wrong or unsafe; the message names it and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the environment decides. Amounts in minor units, times in minutes."""
+
+    secret_key: str
+    site_url: str
+    database_url: str
+    stripe_secret_key: str
+    site_name: str = "Muster"
+    site_colour: str = "#0b6e4f"
+    stripe_webhook_secrets: tuple[str, ...] = ()
+    stripe_api_base: str = STRIPE_API
+    mail_url: str = ""
+    mail_from: str = ""
+    currency: str = "NZD"
+    time_zone: str = "Pacific/Auckland"
+    hold_minutes: int = 30
+    listing_fee_cents: int = 1200
+    redis_url: str = ""
+    trusted_proxies: int = 0
+    development: bool = False
+    checkout_origins: tuple[str, ...] = field(default=("https://checkout.stripe.com",))
+
+    @property
+    def live(self) -> bool:
+        return self.stripe_secret_key.startswith(("sk_live_", "rk_live_"))
+
+    @property
+    def host(self) -> str:
+        """Host of the site, without a port: the right-hand side of Message-IDs."""
+        return urlsplit(self.site_url).hostname or "localhost"
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+    def with_(self, **changes: object) -> Settings:
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+def from_environment(environ: Mapping[str, str] | None = None, *, development: bool | None = None) -> Settings:
+    """Read the settings; raises SettingsError for a value that cannot be used. Missing secrets are left to ``unsafe``."""
+    env = {k: v.strip() for k, v in (os.environ if environ is None else environ).items() if v.strip()}
+    if development is None:
+        development = env.get("FLASK_DEBUG", "0").lower() not in ("", "0", "false", "no")
+    site_url = _url(env, "SITE_URL", "http://127.0.0.1:5000")
+    stripe_key, base = env.get("STRIPE_SECRET_KEY", ""), _url(env, "STRIPE_API_BASE", STRIPE_API)
+    webhook_secrets = tuple(s.strip() for s in env.get("STRIPE_WEBHOOK_SECRET", "").split(",") if s.strip())
+    if development and not stripe_key:
+        stripe_key, webhook_secrets = DEMO_STRIPE_KEY, webhook_secrets or (DEMO_WEBHOOK_SECRET,)
+        base = base if base != STRIPE_API else "http://127.0.0.1:4242"
+    host = urlsplit(site_url).hostname or "localhost"
+    return Settings(
+        secret_key=env.get("SECRET_KEY", "") or (secrets.token_urlsafe(32) if development else ""),
+        site_url=site_url,
+        site_name=env.get("SITE_NAME", "Muster"),
+        site_colour=_colour(env.get("SITE_COLOUR", "#0b6e4f")),
+        database_url=_database(env.get("DATABASE_URL", "")),
+        stripe_secret_key=stripe_key,
+        stripe_webhook_secrets=webhook_secrets,
+        stripe_api_base=base,
+        mail_url=_mail(env.get("MAIL_URL", "")),
+        mail_from=_mail_from(env.get("MAIL_FROM", f"{env.get('SITE_NAME', 'Muster')} <no-reply@{host}>")),
+        currency=_currency(env.get("CURRENCY", "NZD")),
+        time_zone=_time_zone(env.get("TIME_ZONE", "Pacific/Auckland")),
+        hold_minutes=_integer(env, "HOLD_MINUTES", 30, 1, 24 * 60 - 10),
+        listing_fee_cents=_integer(env, "LISTING_FEE_CENTS", 1200, 0, 10_000_000),
+        redis_url=env.get("REDIS_URL", ""),
+        trusted_proxies=_integer(env, "TRUSTED_PROXIES", 0, 0, 10),
+        development=development,
+        checkout_origins=_origins(env.get("CHECKOUT_ORIGINS", ""), base),
+    )
+
+
+def unsafe(settings: Settings) -> list[str]:
+    """What production must not start with, one sentence a setting (DESIGN §7); empty when all is well."""
+    found: list[str] = []
+    key = settings.secret_key
+    if not settings.development:
+        if not key:
+            found.append("SECRET_KEY is not set. Set it to a long random text, for example the output of: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'")
+        elif len(key) < 16 or len(set(key)) < 8 or any(key.lower().startswith(p) for p in PLACEHOLDERS if len(key) < 32):
+            found.append("SECRET_KEY is too easy to guess. Use at least 32 random characters.")
+        if not settings.stripe_secret_key:
+            found.append("STRIPE_SECRET_KEY is not set. Take it from Stripe's dashboard (sk_test_… to try, sk_live_… for real money).")
+    if settings.stripe_secret_key and not settings.stripe_secret_key.startswith(("sk_test_", "rk_test_", "sk_live_", "rk_live_")):
+        found.append("STRIPE_SECRET_KEY does not look like a Stripe secret key (sk_test_…, sk_live_…, rk_test_… or rk_live_…).")
+    if settings.live and not settings.stripe_webhook_secrets:
+        found.append("STRIPE_WEBHOOK_SECRET is not set, but STRIPE_SECRET_KEY is a live key. Take the signing secret of the webhook endpoint from Stripe's dashboard.")
+    if settings.live and settings.stripe_api_base != STRIPE_API:
+        found.append("STRIPE_API_BASE is set, but STRIPE_SECRET_KEY is a live key: a live key must never reach a simulator. Unset STRIPE_API_BASE.")
+    if settings.live and DEMO_WEBHOOK_SECRET in settings.stripe_webhook_secrets:
+        found.append("STRIPE_WEBHOOK_SECRET is the simulator's, but STRIPE_SECRET_KEY is a live key.")
+    if settings.live and not settings.site_url.startswith("https://"):
+        found.append("SITE_URL must begin with https:// when STRIPE_SECRET_KEY is a live key.")
+    return found
+
+
+def _integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = env.get(name, str(default))
+    if not text.isascii() or not text.lstrip("-").isdigit() or not low <= int(text) <= high:
+        raise SettingsError(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
+    return int(text)
+
+
+def _url(env: Mapping[str, str], name: str, default: str) -> str:
+    text = env.get(name, default).rstrip("/")
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise SettingsError(f"{name} must be a web address such as https://club.example, not {text!r}.")
+    return text
+
+
+def _database(text: str) -> str:
+    if not text:
+        return f"sqlite:///{INSTANCE / 'muster.sqlite'}"
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme.partition("+")[0] not in ("sqlite", "postgresql", "postgres"):
+        raise SettingsError("DATABASE_URL must begin with sqlite:/// or postgresql://.")
+    if scheme.partition("+")[0] == "sqlite":
+        if rest in ("", "/") or ":memory:" in rest:
+            raise SettingsError("DATABASE_URL must name a SQLite file: a database in memory is lost with the process.")
+        return f"sqlite://{rest}" if rest.startswith("//") else f"sqlite:///{INSTANCE / rest[1:]}"
+    return f"postgresql+psycopg://{rest}"
+
+
+def _mail(text: str) -> str:
+    if text and urlsplit(text).scheme not in ("smtp", "smtps", "file"):
+        raise SettingsError("MAIL_URL must look like smtp://user:password@host:587 or smtps://….")
+    if text.startswith("smtp") and not urlsplit(text).hostname:
+        raise SettingsError("MAIL_URL names no mail server.")
+    return text
+
+
+def _mail_from(text: str) -> str:
+    if "\n" in text or "\r" in text or "@" not in text:
+        raise SettingsError("MAIL_FROM must be an e-mail address, with or without a name: Club <office@club.example>.")
+    return text
+
+
+def _currency(text: str) -> str:
+    try:
+        validate_currency(text.upper())
+    except UnknownCurrencyError:
+        raise SettingsError(f"CURRENCY must be a three-letter currency code such as NZD, not {text!r}.") from None
+    return text.upper()
+
+
+def _time_zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise SettingsError(f"TIME_ZONE must be a zone such as Pacific/Auckland, not {text!r}.") from None
+    return text
+
+
+def _colour(text: str) -> str:
+    digits = text.removeprefix("#")
+    if len(digits) != 6 or not set(digits.lower()) <= set("0123456789abcdef"):
+        raise SettingsError(f"SITE_COLOUR must be a colour such as #0b6e4f, not {text!r}.")
+    return f"#{digits.lower()}"
+
+
+def _origins(text: str, api_base: str) -> tuple[str, ...]:
+    """Where Checkout pages live: a form's redirect there must be allowed by the CSP (STACK trap 1)."""
+    named = tuple(o.strip().rstrip("/") for o in text.split(",") if o.strip())
+    if named:
+        return named
+    return ("https://checkout.stripe.com",) if api_base == STRIPE_API else ("https://checkout.stripe.com", api_base)

@@ -1,0 +1,52 @@
+"""One purchase and its lines, paid in one go. Moves follow rules.statuses.ORDER_MOVES."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ..extensions import Base
+from ..rules.statuses import ItemKind, OrderStatus
+from .columns import CreatedAt, Currency, Email, Id, Moment, Reference, Token, any_of, status_column
+
+_PENDING = sa.text(any_of("status", [OrderStatus.PENDING]))
+
+
+class Order(Base):
+    __tablename__ = "orders"
+    __table_args__ = (
+        sa.CheckConstraint("total_cents >= 0", name="total"),
+        sa.Index("ix_orders_due", "hold_expires_at", sqlite_where=_PENDING, postgresql_where=_PENDING),
+    )
+
+    id: Mapped[Id]
+    token: Mapped[Token]
+    reference: Mapped[Reference]
+    user_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id"), index=True)
+    email: Mapped[Email]
+    name: Mapped[str] = mapped_column(sa.String(200))
+    status: Mapped[OrderStatus] = mapped_column(status_column(OrderStatus), default=OrderStatus.PENDING)
+    currency: Mapped[Currency]
+    total_cents: Mapped[int]
+    attempt: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    """The form's one-time key: the same form sent twice makes one order."""
+    hold_expires_at: Mapped[Moment | None]
+    """When the hold is due to end; null while nothing is held (waitlisted, free)."""
+    paid_at: Mapped[Moment | None]
+    created_at: Mapped[CreatedAt]
+
+
+class OrderItem(Base):
+    __tablename__ = "order_items"
+    __table_args__ = (
+        sa.CheckConstraint("unit_amount_cents >= 0 AND quantity >= 1", name="amounts"),
+        sa.CheckConstraint("kind <> 'registration' OR registration_id IS NOT NULL", name="registration_named"),
+    )
+
+    id: Mapped[Id]
+    order_id: Mapped[int] = mapped_column(sa.ForeignKey("orders.id"), index=True)
+    kind: Mapped[ItemKind] = mapped_column(status_column(ItemKind, "kind"))
+    description: Mapped[str] = mapped_column(sa.String(300))
+    unit_amount_cents: Mapped[int]
+    quantity: Mapped[int]
+    registration_id: Mapped[int | None] = mapped_column(sa.ForeignKey("registrations.id"), index=True)

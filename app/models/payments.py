@@ -1,0 +1,68 @@
+"""Attempts to pay an order and money going back. The stored key and parameters make a repeated call the same call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ..extensions import Base
+from ..rules.statuses import UNSETTLED, PaymentStatus, RefundStatus
+from .columns import CreatedAt, Currency, Id, Json, Moment, any_of, status_column
+
+_UNSETTLED = sa.text(any_of("status", UNSETTLED))
+_REFUND_UNSETTLED = sa.text(any_of("status", [RefundStatus.REQUESTED, RefundStatus.PENDING]))
+
+
+class Payment(Base):
+    """One Stripe Checkout Session, at most one PaymentIntent; or money taken otherwise (``provider``)."""
+
+    __tablename__ = "payments"
+    __table_args__ = (
+        sa.CheckConstraint("amount_cents >= 0 AND captured_cents >= 0", name="amounts"),
+        sa.Index("uq_payments_unsettled", "order_id", unique=True, sqlite_where=_UNSETTLED, postgresql_where=_UNSETTLED),
+        sa.Index("ix_payments_due", "next_check_at", sqlite_where=_UNSETTLED, postgresql_where=_UNSETTLED),
+    )
+
+    id: Mapped[Id]
+    order_id: Mapped[int] = mapped_column(sa.ForeignKey("orders.id"), index=True)
+    provider: Mapped[str] = mapped_column(sa.String(20), default="stripe")
+    checkout_id: Mapped[str | None] = mapped_column(sa.String(255), unique=True)
+    checkout_url: Mapped[str | None] = mapped_column(sa.Text)
+    payment_intent_id: Mapped[str | None] = mapped_column(sa.String(255), unique=True)
+    idempotency_key: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    params: Mapped[dict[str, Any]] = mapped_column(Json)
+    amount_cents: Mapped[int]
+    captured_cents: Mapped[int] = mapped_column(default=0)
+    """What Stripe says it took; equals ``amount_cents`` unless a case is open."""
+    currency: Mapped[Currency]
+    status: Mapped[PaymentStatus] = mapped_column(status_column(PaymentStatus), default=PaymentStatus.CREATED)
+    expires_at: Mapped[Moment]
+    """Checkout's own ``expires_at``: after it, the Checkout can no longer be paid."""
+    paid_at: Mapped[Moment | None]
+    next_check_at: Mapped[Moment | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    last_error: Mapped[str | None] = mapped_column(sa.Text)
+    created_at: Mapped[CreatedAt]
+
+
+class Refund(Base):
+    __tablename__ = "refunds"
+    __table_args__ = (
+        sa.CheckConstraint("amount_cents > 0", name="amount"),
+        sa.Index("ix_refunds_due", "next_attempt_at", sqlite_where=_REFUND_UNSETTLED, postgresql_where=_REFUND_UNSETTLED),
+    )
+
+    id: Mapped[Id]
+    payment_id: Mapped[int] = mapped_column(sa.ForeignKey("payments.id"), index=True)
+    amount_cents: Mapped[int]
+    reason: Mapped[str] = mapped_column(sa.String(60))
+    status: Mapped[RefundStatus] = mapped_column(status_column(RefundStatus), default=RefundStatus.REQUESTED)
+    provider_ref: Mapped[str | None] = mapped_column(sa.String(255), unique=True)
+    idempotency_key: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    actor: Mapped[str] = mapped_column(sa.String(120))
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt_at: Mapped[Moment | None]
+    last_error: Mapped[str | None] = mapped_column(sa.Text)
+    created_at: Mapped[CreatedAt]

@@ -1,0 +1,50 @@
+"""One booking for 1..n places in one club session, by one e-mail address. Moves follow rules.statuses.REGISTRATION_MOVES."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .. import clock
+from ..extensions import Base
+from ..rules.statuses import ACTIVE, PaymentState, RegistrationStatus
+from .columns import CreatedAt, Email, Id, Json, Moment, Reference, Token, UtcDateTime, any_of, status_column
+
+_ACTIVE = sa.text(any_of("status", ACTIVE))
+
+
+class Registration(Base):
+    __tablename__ = "registrations"
+    __table_args__ = (
+        sa.CheckConstraint("places >= 1", name="places"),
+        sa.CheckConstraint("price_cents >= 0 AND amount_paid_cents >= 0", name="amounts"),
+        sa.CheckConstraint("email = lower(email)", name="email_lower_case"),
+        sa.Index(
+            "uq_registrations_active", "club_session_id", "email", unique=True, sqlite_where=_ACTIVE, postgresql_where=_ACTIVE
+        ),
+        sa.Index("ix_registrations_club_session_id_status", "club_session_id", "status"),
+        sa.Index("ix_registrations_email", "email"),
+    )
+
+    id: Mapped[Id]
+    token: Mapped[Token]
+    reference: Mapped[Reference]
+    club_session_id: Mapped[int] = mapped_column(sa.ForeignKey("club_sessions.id"))
+    user_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id"), index=True)
+    order_id: Mapped[int | None] = mapped_column(sa.ForeignKey("orders.id"), index=True)
+    name: Mapped[str] = mapped_column(sa.String(200))
+    email: Mapped[Email]
+    places: Mapped[int]
+    status: Mapped[RegistrationStatus] = mapped_column(status_column(RegistrationStatus))
+    payment_status: Mapped[PaymentState] = mapped_column(status_column(PaymentState, "payment_status"))
+    price_cents: Mapped[int]
+    """What the booking costs in all, frozen when the hold was made (promise 15)."""
+    amount_paid_cents: Mapped[int] = mapped_column(default=0)
+    answers: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    waitlisted_at: Mapped[Moment | None]
+    offer_expires_at: Mapped[Moment | None]
+    checked_in_at: Mapped[Moment | None]
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[Moment] = mapped_column(UtcDateTime(), default=clock.now, onupdate=clock.now)

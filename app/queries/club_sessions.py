@@ -1,0 +1,140 @@
+"""What the list, the session page, the form and the calendar show of club sessions: one statement each. Called by blueprints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, Select, or_, select
+
+from ..extensions import db
+from ..models import ClubSession
+from ..rules import capacity, pricing
+from ..rules.statuses import Entry, SessionStatus, WaitlistPayment
+
+_C = ClubSession
+_COLUMNS = (
+    _C.id, _C.slug, _C.title, _C.summary, _C.location, _C.starts_at, _C.ends_at, _C.time_zone, _C.capacity, _C.places_taken,
+    _C.overbooked, _C.waitlist_capacity, _C.waitlist_taken, _C.member_price_cents, _C.non_member_price_cents, _C.currency,
+    _C.status, _C.entry, _C.waitlist_payment, _C.opens_at, _C.members_open_at, _C.closes_at, _C.max_places, _C.refund_until,
+    _C.calendar_sequence, _C.updated_at,
+)  # fmt: skip
+LIST_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """One club session as pages show it, at the moment it was read, for a member or a non-member."""
+
+    id: int
+    slug: str
+    title: str
+    summary: str
+    description: str
+    location: str
+    starts_at: datetime
+    ends_at: datetime
+    time_zone: str
+    counters: capacity.Counters
+    prices: pricing.Prices
+    window: capacity.Window
+    waitlist_payment: WaitlistPayment
+    max_places: int
+    refund_until: datetime | None
+    calendar_sequence: int
+    updated_at: datetime
+    state: capacity.State
+    quote: pricing.Quote
+    """The price of one place for this viewer."""
+    opens_at: datetime | None
+    """When registration opens for this viewer."""
+
+    @property
+    def status(self) -> SessionStatus:
+        return self.window.status
+
+    @property
+    def places_left(self) -> int:
+        return self.counters.places_left
+
+    @property
+    def waitlist_left(self) -> int:
+        return self.counters.waitlist_left
+
+    @property
+    def starts_on(self) -> date:
+        """The day it starts, in its own zone: what the list is grouped by."""
+        return self.starts_at.astimezone(ZoneInfo(self.time_zone)).date()
+
+    @property
+    def bookable(self) -> bool:
+        """Whether the form would be shown: a place or a waitlist spot may be had now."""
+        return self.state in (capacity.State.OPEN, capacity.State.WAITLIST) and self.window.entry is Entry.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Sessions of one local date, in order of start."""
+
+    on: date
+    sessions: Sequence[SessionView]
+
+
+def upcoming(now: datetime, *, is_member: bool = False) -> list[Day]:
+    """Published sessions that have not ended, by day. One statement."""
+    where = select(*_COLUMNS).where(_C.status == SessionStatus.PUBLISHED, _C.ends_at > now)
+    rows = db.session.execute(where.order_by(_C.starts_at, _C.id).limit(LIST_LIMIT)).all()
+    views = [_view(row, "", now, is_member) for row in rows]
+    return [Day(on, list(group)) for on, group in groupby(views, key=lambda v: v.starts_on)]
+
+
+def out_of_the_way(now: datetime, *, is_member: bool = False) -> list[Day]:
+    """Past and cancelled sessions, newest first. One statement."""
+    gone = or_(
+        _C.status.in_([SessionStatus.CANCELLED, SessionStatus.COMPLETED]),
+        (_C.status == SessionStatus.PUBLISHED) & (_C.ends_at <= now),
+    )
+    rows = db.session.execute(select(*_COLUMNS).where(gone).order_by(_C.starts_at.desc(), _C.id).limit(LIST_LIMIT)).all()
+    views = [_view(row, "", now, is_member) for row in rows]
+    return [Day(on, list(group)) for on, group in groupby(views, key=lambda v: v.starts_on)]
+
+
+def page(slug: str, now: datetime, *, is_member: bool = False) -> SessionView | None:
+    """Everything the session page says, or None for an unknown or draft session. One statement."""
+    row = _first(select(*_COLUMNS, _C.description).where(_C.slug == slug, _C.status != SessionStatus.DRAFT))
+    return None if row is None else _view(row, row.description, now, is_member)
+
+
+def _first(statement: Select[tuple[object, ...]]) -> Row[tuple[object, ...]] | None:
+    return db.session.execute(statement).first()
+
+
+def _view(row: Row[tuple[object, ...]], description: str, now: datetime, is_member: bool) -> SessionView:
+    counters = capacity.Counters(row.capacity, row.places_taken, row.overbooked, row.waitlist_capacity, row.waitlist_taken)
+    window = capacity.Window(row.status, row.entry, row.starts_at, row.opens_at, row.members_open_at, row.closes_at)
+    prices = pricing.Prices(row.member_price_cents, row.non_member_price_cents, row.currency)
+    return SessionView(
+        id=row.id,
+        slug=row.slug,
+        title=row.title,
+        summary=row.summary,
+        description=description,
+        location=row.location,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        time_zone=row.time_zone,
+        counters=counters,
+        prices=prices,
+        window=window,
+        waitlist_payment=row.waitlist_payment,
+        max_places=row.max_places,
+        refund_until=row.refund_until,
+        calendar_sequence=row.calendar_sequence,
+        updated_at=row.updated_at,
+        state=capacity.describe(window, counters, now, is_member=is_member),
+        quote=pricing.quote(prices, is_member=is_member),
+        opens_at=window.opens_for(is_member),
+    )

@@ -1,0 +1,174 @@
+"""What the order page and its status JSON show, in a fixed number of statements. Called by the checkout blueprint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from ..extensions import db
+from ..models import ClubSession, Order, OrderItem, Payment, Refund, Registration
+from ..rules.statuses import ItemKind, OrderStatus, PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationView:
+    """A booking as its holder sees it, with the session it is for."""
+
+    id: int
+    token: str
+    reference: str
+    name: str
+    email: str
+    places: int
+    status: RegistrationStatus
+    payment_status: PaymentState
+    price_cents: int
+    amount_paid_cents: int
+    waitlist_position: int | None
+    session_slug: str
+    session_title: str
+    location: str
+    starts_at: datetime
+    ends_at: datetime
+    time_zone: str
+    refund_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    kind: ItemKind
+    description: str
+    unit_amount_cents: int
+    quantity: int
+    registration: RegistrationView | None
+
+    @property
+    def amount_cents(self) -> int:
+        return self.unit_amount_cents * self.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class RefundView:
+    amount_cents: int
+    status: RefundStatus
+    reason: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order and all that its page needs; ``payment`` is the state of the newest attempt, None when nothing is to pay."""
+
+    id: int
+    token: str
+    reference: str
+    name: str
+    email: str
+    status: OrderStatus
+    currency: str
+    total_cents: int
+    hold_expires_at: datetime | None
+    paid_at: datetime | None
+    created_at: datetime
+    payment: PaymentStatus | None
+    checkout_url: str | None
+    captured_cents: int
+    items: Sequence[ItemView]
+    refunds: Sequence[RefundView]
+
+    @property
+    def refunded_cents(self) -> int:
+        return sum(r.amount_cents for r in self.refunds if r.status is not RefundStatus.FAILED)
+
+
+def page(token: str) -> OrderView | None:
+    """The order behind a secret link, or None. Four statements at the most, however many lines."""
+    order = db.session.execute(select(Order).where(Order.token == token)).scalar_one_or_none()
+    if order is None:
+        return None
+    payments = db.session.execute(select(Payment).where(Payment.order_id == order.id).order_by(Payment.id)).scalars().all()
+    last = next((p for p in payments if p.status is PaymentStatus.SUCCEEDED), payments[-1] if payments else None)
+    refunds = _refunds([p.id for p in payments])
+    return OrderView(
+        id=order.id,
+        token=order.token,
+        reference=order.reference,
+        name=order.name,
+        email=order.email,
+        status=order.status,
+        currency=order.currency,
+        total_cents=order.total_cents,
+        hold_expires_at=order.hold_expires_at,
+        paid_at=order.paid_at,
+        created_at=order.created_at,
+        payment=last.status if last else None,
+        checkout_url=last.checkout_url if last and last.status is PaymentStatus.OPEN else None,
+        captured_cents=sum(p.captured_cents for p in payments),
+        items=_items(order.id),
+        refunds=refunds,
+    )
+
+
+def token_of_registration(token: str) -> str | None:
+    """The order token behind a registration's own link."""
+    return db.session.execute(
+        select(Order.token).join(Registration, Registration.order_id == Order.id).where(Registration.token == token)
+    ).scalar_one_or_none()
+
+
+def _refunds(payment_ids: list[int]) -> list[RefundView]:
+    if not payment_ids:
+        return []
+    rows = db.session.execute(select(Refund).where(Refund.payment_id.in_(payment_ids)).order_by(Refund.id)).scalars()
+    return [RefundView(r.amount_cents, r.status, r.reason, r.created_at) for r in rows]
+
+
+def _items(order_id: int) -> list[ItemView]:
+    position = (
+        select(db.func.count())
+        .select_from(other := db.aliased(Registration))
+        .where(
+            other.club_session_id == Registration.club_session_id,
+            other.status == RegistrationStatus.WAITLISTED,
+            (other.waitlisted_at < Registration.waitlisted_at)
+            | ((other.waitlisted_at == Registration.waitlisted_at) & (other.id <= Registration.id)),
+        )
+        .scalar_subquery()
+    )
+    rows = db.session.execute(
+        select(OrderItem, Registration, ClubSession, position)
+        .outerjoin(Registration, Registration.id == OrderItem.registration_id)
+        .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
+        .where(OrderItem.order_id == order_id)
+        .order_by(OrderItem.id)
+    ).all()
+    return [_item(item, registration, club_session, ahead) for item, registration, club_session, ahead in rows]
+
+
+def _item(item: OrderItem, r: Registration | None, c: ClubSession | None, position: int) -> ItemView:
+    view = None
+    if r is not None and c is not None:
+        view = RegistrationView(
+            id=r.id,
+            token=r.token,
+            reference=r.reference,
+            name=r.name,
+            email=r.email,
+            places=r.places,
+            status=r.status,
+            payment_status=r.payment_status,
+            price_cents=r.price_cents,
+            amount_paid_cents=r.amount_paid_cents,
+            waitlist_position=position if r.status is RegistrationStatus.WAITLISTED else None,
+            session_slug=c.slug,
+            session_title=c.title,
+            location=c.location,
+            starts_at=c.starts_at,
+            ends_at=c.ends_at,
+            time_zone=c.time_zone,
+            refund_until=c.refund_until,
+        )
+    return ItemView(item.kind, item.description, item.unit_amount_cents, item.quantity, view)

@@ -1,0 +1,23 @@
+"""What counts as one e-mail address, and how it is written down. Called by forms, imports and commands."""
+
+from __future__ import annotations
+
+from email_validator import EmailNotValidError, validate_email
+
+MAX_LENGTH = 254
+
+
+def normalise_email(text: str) -> str | None:
+    """The address in lower case as stored, or None when this is not exactly one deliverable-looking address.
+
+    "a@x.org, v@y.org" is refused: a mailer would send to both (STACK trap 8).
+    """
+    text = text.strip()
+    if len(text) > MAX_LENGTH or any(c in text for c in ',;<>"()\r\n\t '):
+        return None
+    try:
+        valid = validate_email(text, check_deliverability=False, allow_smtputf8=False, globally_deliverable=False)
+    except EmailNotValidError:
+        return None
+    address = (valid.ascii_email or "").lower()
+    return address if "." in address.rpartition("@")[2] and len(address) <= MAX_LENGTH else None

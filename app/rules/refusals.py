@@ -1,0 +1,145 @@
+"""The ways Muster says no, each with words that tell the person what to do. Raised by rules and services, shown by views.
+
+The words are English source strings; whoever shows them translates them (gettext) and fills in ``params``.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+def words(text: str) -> str:
+    """Mark a string for translation without translating it here (the rules know no Flask)."""
+    return text
+
+
+class Refusal(Exception):
+    """An expected "no".
+
+    ``status`` is the HTTP status that fits, ``field`` the form field it belongs to (None: the whole request),
+    ``page`` the name of a page of its own when the refusal is no mistake in the form ("full", "closed", …).
+    """
+
+    status: ClassVar[int] = 422
+    text: ClassVar[str] = words("That is not possible.")
+    field: ClassVar[str | None] = None
+    page: ClassVar[str | None] = None
+
+    def __init__(self, **params: object) -> None:
+        super().__init__(self.text)
+        self.params = params
+
+
+class SessionNotFound(Refusal):
+    status = 404
+    text = words("There is no such session.")
+
+
+class SessionFull(Refusal):
+    """No place and no room on the waitlist; or somebody else was faster."""
+
+    status = 409
+    text = words("This session is full.")
+    page = "full"
+
+
+class NotEnoughPlaces(Refusal):
+    status = 409
+    text = words("Only %(left)s places are left. Choose a smaller number.")
+    field = "places"
+
+
+class WaitlistNotAccepted(Refusal):
+    """A place could not be had, and the person has not said that the waitlist is fine."""
+
+    status = 409
+    text = words("The places have just gone. You can join the waitlist instead.")
+    page = "waitlist"
+
+
+class NotYetOpen(Refusal):
+    status = 409
+    text = words("Registration is not open yet.")
+    page = "closed"
+
+
+class RegistrationClosed(Refusal):
+    status = 409
+    text = words("Registration for this session is closed.")
+    page = "closed"
+
+
+class SessionCancelled(Refusal):
+    status = 409
+    text = words("This session has been cancelled.")
+    page = "closed"
+
+
+class ByApplicationOnly(Refusal):
+    status = 409
+    text = words("This session takes applications, not registrations.")
+    page = "closed"
+
+
+class TooManyPlaces(Refusal):
+    text = words("Choose between 1 and %(max_places)s places.")
+    field = "places"
+
+
+class PriceChanged(Refusal):
+    """The price is not what the page showed (promise 15): show the new one and ask again."""
+
+    status = 409
+    text = words("The price has changed since you opened this page. Check the new price and try again.")
+    page = "check"
+
+
+class AlreadyRegistered(Refusal):
+    """This e-mail address already has a booking here; its link goes by e-mail, the page reveals nothing."""
+
+    status = 409
+    text = words("Check your e-mail.")
+    page = "check_email"
+
+
+class PaymentsDown(Refusal):
+    """The payment provider cannot be reached or refused; nothing is kept."""
+
+    status = 503
+    text = words("We cannot take payments right now. Nothing was charged and no place is kept. Please try again in a few minutes.")
+
+
+class OrderNotOpen(Refusal):
+    status = 409
+    text = words("This order is no longer open.")
+    page = "ended"
+
+
+class CheckoutUnknown(Refusal):
+    status = 400
+    text = words("We do not know this payment.")
+
+
+class CheckoutOfAnotherOrder(Refusal):
+    status = 403
+    text = words("This payment belongs to another order.")
+
+
+class CheckoutAlreadyUsed(Refusal):
+    status = 409
+    text = words("This payment was already used for another order.")
+
+
+class NotPaidYet(Refusal):
+    status = 402
+    text = words("We are checking your payment.")
+
+
+class InvalidInput(Refusal):
+    """What was typed cannot be used; ``problem`` says what to do about it."""
+
+    text = words("%(problem)s")
+
+    def __init__(self, field: str | None, problem: str) -> None:
+        super().__init__(problem=problem)
+        self.field = field  # type: ignore[misc]

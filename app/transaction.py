@@ -1,0 +1,118 @@
+"""The one commit point: the only file that commits or rolls back. Services open a transaction, nobody else does.
+
+It is flat (nesting raises), refuses a dirty entry, takes SQLite's write lock at once, repeats a whole use case that lost a
+deadlock or serialization conflict, and knows whether one is open so that no network call runs inside it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import Session
+
+from .extensions import db
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TRIES = 6
+_open: ContextVar[bool] = ContextVar("muster_transaction_open", default=False)
+
+
+class TransactionMisuse(RuntimeError):
+    """A programming error: a nested transaction, a dirty entry, or a network call with one open."""
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """Commit what the block wrote, all or nothing. Raises TransactionMisuse when nested or entered with unsaved changes."""
+    if _open.get():
+        raise TransactionMisuse("a transaction is already open; services must not call each other's transactions")
+    session: Session = db.session()
+    if session.new or session.dirty or session.deleted:
+        raise TransactionMisuse("the session holds changes made outside a transaction")
+    session.rollback()  # ends a page's read, so that everything is read afresh under the lock
+    token = _open.set(True)
+    try:
+        session.connection(execution_options={"muster_write": True})
+        yield session
+        session.flush()
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        _open.reset(token)
+
+
+def retried(use_case: Callable[P, T]) -> Callable[P, T]:
+    """Repeat a use case whose transaction lost a conflict; it must do nothing but one transaction before it can fail."""
+
+    @wraps(use_case)
+    def repeat(*args: P.args, **kwargs: P.kwargs) -> T:
+        for attempt in range(TRIES):
+            try:
+                return use_case(*args, **kwargs)
+            except DBAPIError as error:
+                if attempt == TRIES - 1 or _open.get() or not is_conflict(error):
+                    raise
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
+        raise AssertionError("unreachable")
+
+    return repeat
+
+
+def is_conflict(error: DBAPIError) -> bool:
+    """True for what a repeat can cure: deadlock, serialization failure, SQLite busy, a reference drawn twice."""
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    if sqlstate in ("40001", "40P01", "55P03"):
+        return True
+    text = str(error.orig)
+    return isinstance(error, IntegrityError) and "reference" in text and "nique" in text.lower() or "database is locked" in text
+
+
+def end_read() -> None:
+    """Give the connection of a page's read back before something slow; a no-op inside a transaction it is not: it raises."""
+    require_none_open("ending a read")
+    session = db.session()
+    if session.new or session.dirty or session.deleted:
+        raise TransactionMisuse("the session holds changes made outside a transaction")
+    session.rollback()
+
+
+def require_none_open(what: str) -> None:
+    """Raise TransactionMisuse when a transaction is open; the gateway and the mailer call this before the network."""
+    if _open.get():
+        raise TransactionMisuse(f"{what} with a transaction open: commit the intent first, then use the network")
+
+
+def is_open() -> bool:
+    """Whether a transaction is open in this context."""
+    return _open.get()
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Bind the listeners to the app's own engine: SQLite's pragmas and BEGIN IMMEDIATE, PostgreSQL's time-outs."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_connect)
+        event.listen(engine, "begin", _sqlite_begin)
+
+
+def _sqlite_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin by itself; `_sqlite_begin` does
+    for pragma in ("journal_mode=wal", "synchronous=normal", "busy_timeout=10000", "foreign_keys=on"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    # A deferred transaction that reads and then writes fails at once with SQLITE_BUSY_SNAPSHOT, whatever the time-out.
+    immediate = connection.get_execution_options().get("muster_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
