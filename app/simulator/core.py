@@ -39,6 +39,7 @@ class Core:
         self.base_url = settings.base_url
         self.outgoing = Outgoing(self.store, self.clock, settings)
         self.refunds_stay_pending = False
+        self.redirect_waits = settings.redirect_waits
         self._turns: dict[str, Turn] = {}
         self._agenda: list[tuple[int, str, str]] = []
         if state := self.store.recall("clock"):
@@ -90,6 +91,17 @@ class Core:
                     taken += 1
         return taken
 
+    def replan(self) -> None:
+        """After a start: what the store holds becomes due again at its time."""
+        with self.store.changes():
+            for session in self.store.all("checkout.session"):
+                if session.object["status"] == "open":
+                    self.schedule(session.object["expires_at"], session)
+            for refund in self.store.all("refund"):
+                if refund.private.get("turn", "none") != "none":
+                    self.schedule(refund.object["created"] + self.settings.refund_turn_seconds, refund)
+            self.tick()
+
     def remember_clock(self) -> None:
         """Keep the clock for a restart, and let what became due happen."""
         with self.store.changes():
@@ -103,7 +115,7 @@ class Core:
             self.store.clear()
             self._agenda.clear()
             self.outgoing.reset()
-            self.refunds_stay_pending = False
+            self.refunds_stay_pending, self.redirect_waits = False, self.settings.redirect_waits
             self.clock.restore({"offset": 0, "frozen_at": self.settings.frozen_at})
             self.store.remember("clock", self.clock.state())
             self._add_endpoints()

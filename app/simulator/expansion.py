@@ -10,7 +10,7 @@ from typing import Any
 
 from .acts.promotions import is_valid
 from .core import Core
-from .errors import invalid
+from .errors import ApiError, invalid
 from .outgoing import DELIVERED
 from .store import Json, Record
 
@@ -110,22 +110,21 @@ def _follow(core: Core, holder: Any, names: list[str], path: str) -> None:
         for item in holder["data"]:
             _follow(core, item, rest, path)
         return
-    if (holder["object"], name) == ("checkout.session", "total_details") and rest == ["breakdown"]:
+    if (holder.get("object"), name) == ("checkout.session", "total_details") and rest == ["breakdown"]:
         holder["total_details"] = _breakdown(core, holder)
         return
-    if (holder["object"], name) == ("promotion_code", "promotion") and rest == ["coupon"]:
+    if (holder.get("object"), name) == ("promotion_code", "promotion") and rest == ["coupon"]:
         holder["promotion"]["coupon"] = show(core, core.store.need("coupon", holder["promotion"]["coupon"]))
         return
-    if isinstance(holder.get(name), str) or name not in holder or (holder["object"], name) in _EXPANDERS:
-        expander = _EXPANDERS.get((holder["object"], name))
-        if expander is None:
-            raise _cannot(path)
-        if not isinstance(holder.get(name), dict):
-            holder[name] = expander(core, holder)
-    elif name not in _PLAIN and not isinstance(holder[name], dict):
+    expander = _EXPANDERS.get((holder.get("object", ""), name))
+    if expander is None:
+        if name in _PLAIN and name in holder:
+            return
         raise _cannot(path)
+    if not isinstance(holder.get(name), dict):
+        holder[name] = expander(core, holder)
     _follow(core, holder[name], rest, path)
 
 
-def _cannot(path: str) -> Exception:
+def _cannot(path: str) -> ApiError:
     return invalid(f"This property cannot be expanded ({path}).", "expand")
