@@ -1,6 +1,7 @@
 """A local Stripe for development, demos and tests: the API, the payment page, webhooks, and a hand to bend them all.
 
-Started by `flask demo`, by `python -m app.simulator` and by tests; no production path imports it, and it imports nothing else of `app`.
+Started by `flask demo`, by `python -m app.simulator` and by tests; no production path imports it, and it imports
+nothing else of `app`.
 """
 from __future__ import annotations
 

@@ -46,7 +46,8 @@ CARDS: dict[str, Card] = {
         Card("4000000000009995", "Declined: insufficient funds",
              Decline("card_declined", "insufficient_funds", "Your card has insufficient funds.")),
         Card("4000000000009987", "Declined: lost card", Decline("card_declined", "lost_card", _DECLINED)),
-        Card("4000000000000069", "Declined: expired card", Decline("expired_card", "expired_card", "Your card has expired.")),
+        Card("4000000000000069", "Declined: expired card",
+             Decline("expired_card", "expired_card", "Your card has expired.")),
         Card("4000000000000127", "Declined: incorrect security code",
              Decline("incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect.")),
         Card("4000000000000119", "Declined: processing error",
@@ -64,7 +65,9 @@ AUTHENTICATION_FAILED = Decline(
     "authentication_required",
     "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
 )
-TRANSFER_FAILED = Decline("payment_intent_payment_attempt_failed", "generic_decline", "The bank transfer did not arrive.")
+TRANSFER_FAILED = Decline(
+    "payment_intent_payment_attempt_failed", "generic_decline", "The bank transfer did not arrive."
+)
 _NOT_A_TEST_CARD = Decline(
     "card_declined",
     "test_mode_live_card",

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from .acts import disputes, payments, refunds, sessions
 from .acts.disputes import Verdict
 from .acts.payments import Attempt, Payer
+from .audit import SESSION, Audit
 from .cards import card_for
 from .core import NOBODY, Core
 from .errors import ApiError
-from .expansion import delivered, show
+from .expansion import show
 from .faults import Faults, Kind, When
 from .ids import new_id
 from .outgoing import PENDING, DropRule
@@ -26,25 +27,23 @@ if TYPE_CHECKING:
     from .api.dispatch import Dispatch, Traffic
     from .webhooks import Deliverer
 
-SESSION = "checkout.session"
 
 
 class ControlError(ValueError):
     """What was asked of the control cannot be."""
 
 
-class Control:
+class Control(Audit):
     """Every method takes and gives plain values; ids are the ones the API shows."""
 
     def __init__(
         self, core: Core, faults: Faults, deliverer: Deliverer, dispatch: Dispatch, traffic: Traffic,
         forget: Callable[[], None],
     ) -> None:  # fmt: skip
-        self._core = core
+        super().__init__(core, traffic)
         self._faults = faults
         self._deliverer = deliverer
         self._dispatch = dispatch
-        self._traffic = traffic
         self._forget = forget
 
     @contextmanager
@@ -168,7 +167,8 @@ class Control:
         if verdict not in ("won", "lost"):
             raise ControlError("A dispute is won or lost.")
         with self._changing():
-            return show(self._core, disputes.close_dispute(self._core, self._core.store.need("dispute", dispute_id), verdict))
+            dispute = self._core.store.need("dispute", dispute_id)
+            return show(self._core, disputes.close_dispute(self._core, dispute, verdict))
 
     # -- webhooks ----------------------------------------------------------------------------------------------------
 
@@ -262,74 +262,6 @@ class Control:
     def latency(self, seconds: float) -> None:
         """Answer every API call this much later."""
         self._dispatch.latency = seconds
-
-    def counts(self) -> dict[str, int]:
-        """How often each operation was called, refused and unanswered calls included."""
-        return dict(self._traffic.counts)
-
-    def calls(self) -> list[Json]:
-        """The last 1000 calls: operation, status (0: no answer), request id, idempotency key, time."""
-        return list(self._traffic.calls)
-
-    # -- the simulator's own record ----------------------------------------------------------------------------------
-
-    def _all(self, kind: str) -> list[Json]:
-        with self._core.changes():
-            return [show(self._core, record) for record in self._core.store.all(kind)]
-
-    def sessions(self) -> list[Json]:
-        """Every Checkout Session, oldest first."""
-        return self._all(SESSION)
-
-    def payments(self) -> list[Json]:
-        """Every payment intent, oldest first, with what came of it: session, charge, refunded, disputed."""
-        with self._core.changes():
-            by_intent = {s["payment_intent"]: s["id"] for s in self._core.objects(SESSION)}
-            listed = []
-            for intent in self._core.objects("payment_intent"):
-                charge = self._core.store.get("charge", intent["latest_charge"])
-                money = charge.object if charge else {"amount_refunded": 0, "disputed": False, "balance_transaction": None}
-                listed.append(
-                    {
-                        "id": intent["id"],
-                        "session": by_intent.get(intent["id"]),
-                        "charge": intent["latest_charge"],
-                        "amount": intent["amount"],
-                        "amount_received": intent["amount_received"],
-                        "amount_refunded": money["amount_refunded"],
-                        "currency": intent["currency"],
-                        "status": intent["status"],
-                        "disputed": money["disputed"],
-                        "balance_transaction": money["balance_transaction"],
-                        "metadata": dict(intent["metadata"]),
-                    }
-                )
-            return listed
-
-    def refunds(self) -> list[Json]:
-        """Every refund, oldest first."""
-        return self._all("refund")
-
-    def charges(self) -> list[Json]:
-        """Every charge, failed ones included, oldest first."""
-        return self._all("charge")
-
-    def disputes(self) -> list[Json]:
-        """Every dispute, oldest first."""
-        return self._all("dispute")
-
-    def transactions(self) -> list[Json]:
-        """Stripe's books, oldest first."""
-        return self._all("balance_transaction")
-
-    def events(self) -> list[Json]:
-        """Every event, oldest first, with `delivered`."""
-        with self._core.changes():
-            return [e | {"delivered": delivered(self._core, e["id"])} for e in self._all("event")]
-
-    def deliveries(self) -> list[Json]:
-        """Every delivery with its attempts, oldest first."""
-        return self._all("delivery")
 
     def faults(self) -> list[Json]:
         """Planned faults that have not happened yet."""

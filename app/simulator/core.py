@@ -52,10 +52,10 @@ class Core:
             for old in self.store.all("webhook_endpoint"):
                 if old.private.get("from_settings"):
                     self.store.remove(old.kind, old.id)
-            for target in self.settings.webhooks:
+            for i, target in enumerate(self.settings.webhooks):
                 endpoint = build_endpoint(target.url, list(target.enabled_events or ["*"]), {}, self.clock.now())
                 # A fixed id lets deliveries that were pending before a restart find their endpoint again.
-                endpoint["id"] = f"we_{len(self.store.all('webhook_endpoint')):024d}"
+                endpoint["id"] = f"we_{i:024d}"
                 self.store.add("webhook_endpoint", endpoint, {"secrets": list(target.secrets), "from_settings": True})
 
     @contextmanager

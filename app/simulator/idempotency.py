@@ -31,7 +31,8 @@ class Keys:
     def begin(self, key: str, print_: str) -> Record | None:
         """The answer to replay, or None after which this request owns the key. Raises when it must do neither."""
         if len(key) > LONGEST_KEY:
-            raise ApiError(400, f"Idempotency keys may be at most {LONGEST_KEY} characters long.", kind="idempotency_error")
+            said = f"Idempotency keys may be at most {LONGEST_KEY} characters long."
+            raise ApiError(400, said, kind="idempotency_error")
         with self._store.changes():
             kept = self._store.get("idempotency", key)
             if kept is not None and self._clock.now() - kept.object["created"] >= KEPT_FOR:

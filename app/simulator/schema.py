@@ -26,7 +26,8 @@ def _string(value: Any, name: str) -> str:
     if value == "":
         raise invalid(
             f"You passed an empty string for '{name}'. We assume empty values are an attempt to unset a parameter; "
-            f"however '{name}' cannot be unset. You should remove '{name}' from your request or supply a non-empty value.",
+            f"however '{name}' cannot be unset. You should remove '{name}' from your request or supply a "
+            "non-empty value.",
             name,
             "parameter_invalid_empty",
         )
@@ -64,7 +65,8 @@ class Integer:
             )
             raise invalid(said, name, "parameter_invalid_integer")
         if self.maximum is not None and number > self.maximum:
-            raise invalid(f"This value must be less than or equal to {self.maximum}.", name, "parameter_invalid_integer")
+            said = f"This value must be less than or equal to {self.maximum}."
+            raise invalid(said, name, "parameter_invalid_integer")
         return number
 
 
@@ -163,13 +165,13 @@ class Metadata:
             raise invalid("Invalid object: metadata holds strings only", name)
         if len(value) > 50:
             raise invalid(f"Metadata can have at most 50 keys, but you passed in {len(value)} keys.", name)
-        for key, words in value.items():
+        for key, text in value.items():
             if len(key) > 40:
-                said = f"Metadata keys can have up to 40 characters, but you passed in a key that is {len(key)} characters."
-                raise invalid(f"{said} Invalid key: {key}", name)
-            if len(words) > 500:
-                said = f"Metadata values can have up to 500 characters, but you passed in a value that is {len(words)} "
-                raise invalid(f"{said}characters. Invalid value: {words}", name)
+                said = f"Metadata keys can have up to 40 characters, but you passed in a key that is {len(key)} "
+                raise invalid(f"{said}characters. Invalid key: {key}", name)
+            if len(text) > 500:
+                said = f"Metadata values can have up to 500 characters, but you passed in a value that is {len(text)} "
+                raise invalid(f"{said}characters. Invalid value: {text}", name)
         return dict(value)
 
 
@@ -212,9 +214,8 @@ class Currency:
     def read(self, value: Any, name: str) -> str:
         code = _string(value, name).lower()
         if code not in CURRENCIES:
-            raise invalid(
-                f"Invalid currency: {code}. Stripe currently supports these currencies: {', '.join(sorted(CURRENCIES))}", name
-            )
+            known = ", ".join(sorted(CURRENCIES))
+            raise invalid(f"Invalid currency: {code}. Stripe currently supports these currencies: {known}", name)
         return code
 
 
@@ -232,6 +233,11 @@ class Unsupported:
 
     def read(self, value: Any, name: str) -> Any:
         raise unsupported(name)
+
+
+def words(text: str) -> tuple[str, ...]:
+    """A long list of names, written as one line of prose."""
+    return tuple(text.split())
 
 
 def unsupported_fields(names: Iterable[str]) -> dict[str, Reader]:

@@ -49,7 +49,9 @@ class RunningSimulator:
     def __enter__(self) -> RunningSimulator:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
 
@@ -57,14 +59,13 @@ def serve(
     settings: Settings | None = None, host: str = "127.0.0.1", port: int = 0, *, background: bool = False,
     post: Post = post_over_http,
 ) -> RunningSimulator:  # fmt: skip
-    """Start a simulator in a thread. `background` also delivers webhooks by itself; else call `control.deliver_due()`."""
+    """Start a simulator in a thread. `background` also delivers webhooks; else call `control.deliver_due()`."""
     simulator = create_simulator(settings, post)
     try:
         server = make_server(host, port, simulator.wsgi, threaded=True, request_handler=_QuietHandler)
     except BaseException:
         simulator.close()
         raise
-    server.daemon_threads = True  # type: ignore[attr-defined]
     running = RunningSimulator(simulator, server)
     if simulator.base_url is None:
         simulator.base_url = running.base_url

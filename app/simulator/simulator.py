@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort, render_template, request
 
 from .acts import refunds, sessions
 from .api.dispatch import Dispatch, Traffic, blueprint
@@ -67,6 +67,8 @@ class Simulator:
         app.register_blueprint(control_api(self.control))
         app.register_blueprint(control_pages(self.control, self.core))
         app.jinja_env.filters["money"] = format_amount
+        app.register_error_handler(404, _not_found)
+        app.register_error_handler(403, _forbidden)
         app.before_request(_refuse_other_sites)
         app.after_request(_add_headers)
         return app
@@ -96,6 +98,16 @@ def _refuse_other_sites() -> None:
     """A page of another site, open in the developer's browser, must not turn the switches."""
     if request.method != "GET" and request.headers.get("Sec-Fetch-Site") == "cross-site":
         abort(403)
+
+
+def _not_found(error: Exception) -> tuple[str, int]:
+    words = "The simulator knows no such page or session. Its memory may have been reset."
+    return render_template("simulator/gone.html", title="There is nothing here", words=words), 404
+
+
+def _forbidden(error: Exception) -> tuple[str, int]:
+    words = "A page of another site sent this form. Use the simulator's own pages."
+    return render_template("simulator/gone.html", title="This form came from elsewhere", words=words), 403
 
 
 def _add_headers(response: Response) -> Response:

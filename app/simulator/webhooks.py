@@ -112,7 +112,8 @@ class Deliverer:
             with self._core.store.changes():
                 self._record(delivery, answer, error)
         finally:
-            self._claimed.discard(delivery.id)
+            with self._core.store.changes():
+                self._claimed.discard(delivery.id)
             self._core.outgoing.wake()
 
     def _prepare(self, delivery: Record) -> tuple[str, dict[str, str], bytes]:

@@ -16,6 +16,7 @@ from . import promotions
 
 HALF_HOUR, DAY = 1800, 24 * 3600
 KIND = "checkout.session"
+_DUE = "The Checkout Session's total amount due"
 
 
 def create(core: Core, params: Json, base_url: str, cause: Cause) -> Record:
@@ -40,9 +41,11 @@ def _check_together(params: Json, now: int) -> None:
     """The rules that no single parameter can break."""
     expires_at = params.get("expires_at", now + DAY)
     if expires_at < now + HALF_HOUR:
-        raise invalid("The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation.", "expires_at")
+        said = "The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation."
+        raise invalid(said, "expires_at")
     if expires_at > now + DAY:
-        raise invalid("The `expires_at` timestamp must be less than 24 hours from Checkout Session creation.", "expires_at")
+        said = "The `expires_at` timestamp must be less than 24 hours from Checkout Session creation."
+        raise invalid(said, "expires_at")
     if "allow_promotion_codes" in params and "discounts" in params:
         raise invalid("You may only specify one of these parameters: allow_promotion_codes, discounts.")
     if params.get("allowed_payment_method_types") and params.get("excluded_payment_method_types"):
@@ -75,10 +78,10 @@ def check_total(total: int, currency: str) -> None:
     """Refuse totals that no card can be charged; 0 is no charge at all and fine."""
     least = minimum_charge(currency)
     if 0 < total < least:
-        said = f"{format_amount(least, currency)} {currency}"
-        raise refused(f"The Checkout Session's total amount due must add up to at least {said}", None, "amount_too_small")
+        said = f"{_DUE} must add up to at least {format_amount(least, currency)} {currency}"
+        raise refused(said, None, "amount_too_small")
     if total > MAXIMUM_CHARGE:
-        raise refused("The Checkout Session's total amount due must be no more than 999,999.99", None, "amount_too_large")
+        raise refused(f"{_DUE} must be no more than 999,999.99", None, "amount_too_large")
 
 
 def update(core: Core, record: Record, params: Json) -> Record:

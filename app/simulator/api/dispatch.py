@@ -166,8 +166,8 @@ def check_key(sent: Request, accepted: tuple[str, ...]) -> None:
         key = sent.authorization.username
     if not key:
         raise unauthorized(
-            "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer "
-            "auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
+            "You did not provide an API key. You need to provide your API key in the Authorization header, using "
+            "Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
         )
     shown = f"{key[:8]}{'*' * 8}{key[-4:]}" if len(key) > 16 else "*" * 8
     if key.startswith(LIVE_PREFIXES) or not key.startswith(TEST_PREFIXES) or (accepted and key not in accepted):
@@ -207,8 +207,8 @@ def blueprint(dispatch: Dispatch, core: Core) -> Blueprint:
     def unrecognized(rest: str) -> Response:
         error = ApiError(
             404,
-            f"Unrecognized request URL ({request.method}: {request.path}). Please see https://stripe.com/docs or we can "
-            "help at https://support.stripe.com/.",
+            f"Unrecognized request URL ({request.method}: {request.path}). Please see https://stripe.com/docs or we "
+            "can help at https://support.stripe.com/.",
         )
         request_id = core.request_id()
         return respond(Reply(404, error.body(request_id)), request_id, None)

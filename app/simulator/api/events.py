@@ -16,9 +16,8 @@ from ..store import Json, Record
 from .operation import Call, Operation, retrieve
 from .parameters import WEBHOOK_ENDPOINT_CREATE
 
-_LIST = Fields(
-    {**PAGING, **CREATED, "delivery_success": Boolean(), "type": Text(), "types": Many(Text(), 20, "Invalid array: at most 20 types")}
-)
+_TYPES = Many(Text(), 20, "Invalid array: at most 20 types")
+_LIST = Fields({**PAGING, **CREATED, "delivery_success": Boolean(), "type": Text(), "types": _TYPES})
 
 
 def _events(call: Call) -> Json:

@@ -33,8 +33,12 @@ def _create_refund(call: Call) -> Json:
     return call.show(refunds.create(call.core, call.params, call.cause))
 
 
+def _of_payment(call: Call, kind: str) -> Json:
+    return list_page(call.core, kind, call.params, call.path, lambda r: _matches(call, r, "charge", "payment_intent"))
+
+
 def _refunds(call: Call) -> Json:
-    return list_page(call.core, "refund", call.params, call.path, lambda r: _matches(call, r, "charge", "payment_intent"))
+    return _of_payment(call, "refund")
 
 
 def _update_refund(call: Call) -> Json:
@@ -46,7 +50,7 @@ def _cancel_refund(call: Call) -> Json:
 
 
 def _disputes(call: Call) -> Json:
-    return list_page(call.core, "dispute", call.params, call.path, lambda r: _matches(call, r, "charge", "payment_intent"))
+    return _of_payment(call, "dispute")
 
 
 def _transactions(call: Call) -> Json:

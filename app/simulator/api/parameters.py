@@ -5,7 +5,6 @@ Read by the operations beside this file. What Stripe has and the simulator does 
 from __future__ import annotations
 
 from ..schema import (
-    Anything,
     Boolean,
     Choice,
     Currency,
@@ -18,13 +17,14 @@ from ..schema import (
     Text,
     Url,
     unsupported_fields,
+    words,
 )
 from .operation import EXPAND
 
-_LOCALES = (
-    "auto bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hi-IN hr hu id it ja ko lt lv ms mt nb nl pl pt pt-BR ro ru"
-    " sk sl sv th tr vi zh zh-HK zh-TW"
-).split()
+_LOCALES = words(
+    "auto bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hi-IN hr hu id it ja ko lt lv ms mt nb nl pl pt pt-BR"
+    " ro ru sk sl sv th tr vi zh zh-HK zh-TW"
+)
 _PRICE_DATA = Fields(
     {
         "currency": Currency(),
@@ -50,7 +50,7 @@ _LINE_ITEM = Fields(
         "price_data": _PRICE_DATA,
         "quantity": Integer(1, 999_999),
         "metadata": Metadata(),
-        **unsupported_fields(("adjustable_quantity", "price", "tax_rates", "dynamic_tax_rates")),
+        **unsupported_fields(("adjustable_quantity", "price", "tax_rates")),
     },
     ("price_data", "quantity"),
 )
@@ -63,15 +63,18 @@ _INTENT_DATA = Fields(
         "statement_descriptor_suffix": Text(22),
         "capture_method": Choice(("automatic", "automatic_async", "manual"), ("automatic", "automatic_async")),
         **unsupported_fields(
-            "application_fee_amount on_behalf_of setup_future_usage shipping transfer_data transfer_group".split()
+            words(
+                "application_fee_amount on_behalf_of setup_future_usage shipping transfer_data transfer_group"
+            )
         ),
     }
 )
-_OFF = Fields({"enabled": Choice(("true", "false"), ("false",)), "liability": Anything()}, ("enabled",))
+_THREE_D_SECURE = Choice(("any", "automatic", "challenge"))
+_OFF = Fields({"enabled": Choice(("true", "false"), ("false",))}, ("enabled",))
 SESSION_CREATE = Fields(
     {
         "adaptive_pricing": Fields({"enabled": Boolean()}),
-        "after_expiration": Fields({"recovery": Fields({"enabled": Choice(("true", "false"), ("false",))}, ("enabled",))}),
+        "after_expiration": Fields({"recovery": _OFF}),
         "allow_promotion_codes": Boolean(),
         "allowed_payment_method_types": Many(Text(100)),
         "automatic_tax": _OFF,
@@ -87,22 +90,24 @@ SESSION_CREATE = Fields(
         "expires_at": Integer(0),
         "invoice_creation": _OFF,
         "line_items": Many(_LINE_ITEM, 100, "A Checkout Session may have at most 100 line items."),
-        "locale": Choice(tuple(_LOCALES)),
+        "locale": Choice(_LOCALES),
         "metadata": Metadata(),
         "mode": Choice(("payment", "setup", "subscription"), ("payment",)),
         "origin_context": Choice(("mobile_app", "web")),
         "payment_intent_data": _INTENT_DATA,
-        "payment_method_options": Anything(),
+        "payment_method_options": Fields({"card": Fields({"request_three_d_secure": _THREE_D_SECURE})}),
         "phone_number_collection": _OFF,
         "submit_type": Choice(("auto", "book", "donate", "pay", "subscribe")),
         "success_url": Url(),
         "ui_mode": Choice(("elements", "embedded_page", "form", "hosted_page"), ("hosted_page",)),
         **unsupported_fields(
-            "branding_settings consent_collection custom_fields custom_text customer customer_account customer_update"
-            " integration_identifier managed_payments name_collection optional_items payment_method_collection"
-            " payment_method_configuration payment_method_data permissions redirect_on_completion return_url"
-            " saved_payment_method_options setup_intent_data shipping_address_collection shipping_options"
-            " subscription_data tax_id_collection wallet_options".split()
+            words(
+                "branding_settings consent_collection custom_fields custom_text customer customer_account"
+                " customer_update integration_identifier managed_payments name_collection optional_items"
+                " payment_method_collection payment_method_configuration payment_method_data permissions"
+                " redirect_on_completion return_url saved_payment_method_options setup_intent_data"
+                " shipping_address_collection shipping_options subscription_data tax_id_collection wallet_options"
+            )
         ),
     },
     ("success_url", "mode", "line_items"),
@@ -122,7 +127,9 @@ REFUND_CREATE = Fields(
         "metadata": Metadata(),
         "payment_intent": Text(),
         "reason": Choice(("duplicate", "fraudulent", "requested_by_customer")),
-        **unsupported_fields("currency customer instructions_email origin refund_application_fee reverse_transfer".split()),
+        **unsupported_fields(
+            words("currency customer instructions_email origin refund_application_fee reverse_transfer")
+        ),
     }
 )
 METADATA_ONLY = Fields({"expand": EXPAND, "metadata": Metadata()})

@@ -36,12 +36,13 @@ def _create_code(call: Call) -> Json:
 
 def _codes(call: Call) -> Json:
     params = call.params
+    word = str(params.get("code", "")).casefold()
 
     def keep(record: Record) -> bool:
         code = record.object
         return (
             params.get("active", code["active"]) == code["active"]
-            and params.get("code", code["code"]).casefold() == code["code"].casefold()
+            and (not word or word == code["code"].casefold())
             and params.get("coupon", code["promotion"]["coupon"]) == code["promotion"]["coupon"]
             and not ({"customer", "customer_account"} & set(params))
         )

@@ -13,7 +13,7 @@ def build_balance_transaction(
     description: str | None = None,
 ) -> Json:  # fmt: skip
     """One movement: `amount` signed, `fee` positive, `net` what is left of both."""
-    details = [{"amount": fee, "application": None, "currency": currency, "description": fee_says, "type": "stripe_fee"}]
+    detail = {"amount": fee, "application": None, "currency": currency, "description": fee_says, "type": "stripe_fee"}
     return {
         "id": new_id("txn"),
         "object": "balance_transaction",
@@ -25,7 +25,7 @@ def build_balance_transaction(
         "description": description,
         "exchange_rate": None,
         "fee": fee,
-        "fee_details": details if fee else [],
+        "fee_details": [detail] if fee else [],
         "net": amount - fee,
         "reporting_category": category,
         "source": source,
@@ -47,4 +47,5 @@ def build_balance(transactions: list[Json], now: int) -> Json:
         name: [{"amount": a, "currency": c, "source_types": {"card": a}} for c, a in sorted(part.items())]
         for name, part in sums.items()
     }
-    return {"object": "balance", "livemode": False, "refund_and_dispute_prefunding": {"available": [], "pending": []}, **listed}
+    prefunding: Json = {"available": [], "pending": []}
+    return {"object": "balance", "livemode": False, "refund_and_dispute_prefunding": prefunding, **listed}

@@ -38,6 +38,13 @@ def card_details(card: Card, amount: int) -> Json:
     }
 
 
+# Facts of features the simulator has not got, and facts that later acts fill in: Stripe sends them as nulls.
+_NULLS = """
+application application_fee application_fee_amount balance_transaction customer failure_balance_transaction
+on_behalf_of receipt_number receipt_url review shipping source source_transfer transfer_data transfer_group
+"""
+
+
 def build_charge(
     intent: Json, card: Card | None, email: str | None, name: str | None, now: int, decline: Decline | None
 ) -> Json:
@@ -51,46 +58,32 @@ def build_charge(
     return {
         "id": new_id("ch" if card else "py"),
         "object": "charge",
+        **dict.fromkeys(_NULLS.split()),
         "amount": intent["amount"],
         "amount_captured": intent["amount"] if paid else 0,
         "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "balance_transaction": None,
         "billing_details": billing_details(email, name),
         "calculated_statement_descriptor": "SIMULATED CLUB" if card else None,
         "captured": paid,
         "created": now,
         "currency": intent["currency"],
-        "customer": None,
         "description": intent["description"],
         "disputed": False,
-        "failure_balance_transaction": None,
         "failure_code": decline.code if decline else None,
         "failure_message": decline.message if decline else None,
         "fraud_details": {},
         "livemode": False,
         "metadata": dict(intent["metadata"]),
-        "on_behalf_of": None,
         "outcome": _outcome(decline),
         "paid": paid,
         "payment_intent": intent["id"],
         "payment_method": intent["payment_method"],
         "payment_method_details": details,
         "receipt_email": intent["receipt_email"],
-        "receipt_number": None,
-        "receipt_url": None,
         "refunded": False,
-        "review": None,
-        "shipping": None,
-        "source": None,
-        "source_transfer": None,
         "statement_descriptor": intent["statement_descriptor"],
         "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
         "status": "succeeded" if paid else "failed",
-        "transfer_data": None,
-        "transfer_group": None,
     }
 
 
@@ -103,6 +96,6 @@ def _outcome(decline: Decline | None) -> Json:
         "reason": decline.decline_code if decline else None,
         "risk_level": "normal",
         "risk_score": 12,
-        "seller_message": "The bank did not return any further details with this decline." if decline else "Payment complete.",
+        "seller_message": "The bank did not say why it declined." if decline else "Payment complete.",
         "type": "issuer_declined" if decline else "authorized",
     }

@@ -7,14 +7,14 @@ from __future__ import annotations
 from ..ids import new_id
 from ..store import Json
 
-_EVIDENCE = (
-    "access_activity_log billing_address cancellation_policy cancellation_policy_disclosure cancellation_rebuttal"
-    " customer_communication customer_email_address customer_name customer_purchase_ip customer_signature"
-    " duplicate_charge_documentation duplicate_charge_explanation duplicate_charge_id product_description receipt"
-    " refund_policy refund_policy_disclosure refund_refusal_explanation service_date service_documentation"
-    " shipping_address shipping_carrier shipping_date shipping_documentation shipping_tracking_number"
-    " uncategorized_file uncategorized_text"
-).split()
+_EVIDENCE = """
+access_activity_log billing_address cancellation_policy cancellation_policy_disclosure
+cancellation_rebuttal customer_communication customer_email_address customer_name customer_purchase_ip
+customer_signature duplicate_charge_documentation duplicate_charge_explanation duplicate_charge_id
+product_description receipt refund_policy refund_policy_disclosure refund_refusal_explanation
+service_date service_documentation shipping_address shipping_carrier shipping_date shipping_documentation
+shipping_tracking_number uncategorized_file uncategorized_text
+"""
 
 
 def build_dispute(charge: Json, reason: str, now: int) -> Json:
@@ -28,7 +28,7 @@ def build_dispute(charge: Json, reason: str, now: int) -> Json:
         "created": now,
         "currency": charge["currency"],
         "enhanced_eligibility_types": [],
-        "evidence": {**dict.fromkeys(_EVIDENCE), "enhanced_evidence": {}},
+        "evidence": {**dict.fromkeys(_EVIDENCE.split()), "enhanced_evidence": {}},
         "evidence_details": {
             "due_by": now + 7 * 24 * 3600,
             "enhanced_eligibility": {},

@@ -11,7 +11,9 @@ from ..settings import API_VERSION
 from ..store import Json
 
 
-def build_event(kind: str, object_: Json, now: int, cause: tuple[str | None, str | None], previous: Json | None) -> Json:
+def build_event(
+    kind: str, object_: Json, now: int, cause: tuple[str | None, str | None], previous: Json | None
+) -> Json:
     """`cause` is the request's id and idempotency key; both None for what nobody asked the API for."""
     data: Json = {"object": copy.deepcopy(object_)}
     if previous is not None:

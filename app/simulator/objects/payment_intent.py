@@ -8,6 +8,14 @@ from ..cards import Decline
 from ..ids import new_id, random_part
 from ..store import Json
 
+# Facts of features the simulator has not got, and facts that later acts fill in: Stripe sends them as nulls.
+_NULLS = """
+allowed_payment_method_types application application_fee_amount automatic_payment_methods canceled_at
+cancellation_reason customer customer_account excluded_payment_method_types last_payment_error latest_charge
+next_action on_behalf_of payment_method payment_method_configuration_details payment_record processing review
+setup_future_usage shipping source transfer_data transfer_group
+"""
+
 
 def build_payment_intent(session: Json, data: Json, now: int) -> Json:
     """An intent over the session's total; `data` is what came as `payment_intent_data`."""
@@ -15,48 +23,26 @@ def build_payment_intent(session: Json, data: Json, now: int) -> Json:
     return {
         "id": id_,
         "object": "payment_intent",
-        "allowed_payment_method_types": None,
+        **dict.fromkeys(_NULLS.split()),
         "amount": session["amount_total"],
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
         "amount_received": 0,
-        "application": None,
-        "application_fee_amount": None,
-        "automatic_payment_methods": None,
-        "canceled_at": None,
-        "cancellation_reason": None,
         "capture_method": "automatic_async",
         "client_secret": f"{id_}_secret_{random_part(25)}",
         "confirmation_method": "automatic",
         "created": now,
         "currency": session["currency"],
-        "customer": None,
-        "customer_account": None,
         "description": data.get("description"),
-        "excluded_payment_method_types": None,
-        "last_payment_error": None,
-        "latest_charge": None,
         "livemode": False,
         "managed_payments": {"enabled": False},
         "metadata": data.get("metadata", {}),
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": None,
-        "payment_method_configuration_details": None,
         "payment_method_options": {},
         "payment_method_types": session["payment_method_types"],
-        "payment_record": None,
-        "processing": None,
         "receipt_email": data.get("receipt_email"),
-        "review": None,
-        "setup_future_usage": None,
-        "shipping": None,
-        "source": None,
         "statement_descriptor": data.get("statement_descriptor"),
         "statement_descriptor_suffix": data.get("statement_descriptor_suffix"),
         "status": "requires_payment_method",
-        "transfer_data": None,
-        "transfer_group": None,
     }
 
 

@@ -31,15 +31,20 @@ def customer_details(email: str | None, name: str | None = None) -> Json:
     }
 
 
+# Facts of features the simulator has not got, and facts that later acts fill in: Stripe sends them as nulls.
+_NULLS = """
+after_expiration client_secret customer customer_account payment_intent
+"""
+
+
 def build_session(params: Json, base_url: str, subtotal: int, currency: str, now: int) -> Json:
     """A new open session over `subtotal`, before any discount."""
-    id_ = checkout_id()
-    email = params.get("customer_email")
+    id_, email = checkout_id(), params.get("customer_email")
     return {
         "id": id_,
         "object": "checkout.session",
+        **dict.fromkeys(_NULLS.split()),
         "adaptive_pricing": {"enabled": params.get("adaptive_pricing", {}).get("enabled", False)},
-        "after_expiration": None,
         "allow_promotion_codes": params.get("allow_promotion_codes"),
         "allowed_payment_method_types": params.get("allowed_payment_method_types"),
         "amount_subtotal": subtotal,
@@ -48,11 +53,8 @@ def build_session(params: Json, base_url: str, subtotal: int, currency: str, now
         "billing_address_collection": params.get("billing_address_collection"),
         "cancel_url": params.get("cancel_url"),
         "client_reference_id": params.get("client_reference_id"),
-        "client_secret": None,
         "created": now,
         "currency": currency,
-        "customer": None,
-        "customer_account": None,
         "customer_creation": params.get("customer_creation", "if_required"),
         "customer_details": customer_details(email) if email else None,
         "customer_email": email,
@@ -64,8 +66,7 @@ def build_session(params: Json, base_url: str, subtotal: int, currency: str, now
         "metadata": params.get("metadata", {}),
         "mode": "payment",
         "origin_context": params.get("origin_context"),
-        "payment_intent": None,
-        "payment_method_options": params.get("payment_method_options", {"card": {"request_three_d_secure": "automatic"}}),
+        "payment_method_options": params.get("payment_method_options", {}),
         "payment_method_types": method_types(params),
         "payment_status": "unpaid",
         "status": "open",
