@@ -1,0 +1,1 @@
+"""Muster's tests. A package of their own, so that `tests.support` is found before anything of that name elsewhere."""

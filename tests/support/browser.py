@@ -1,0 +1,141 @@
+"""A real Chromium and a live site for it, on this machine only. Called by the fixtures `page`, `live_site` and `chromium`.
+
+Playwright keeps its event loop in the test's own thread: call code that needs a loop of its own (the job engine) by `aside`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+T = TypeVar("T")
+
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--disable-sync",
+    "--disable-domain-reliability", "--disable-client-side-phishing-detection", "--no-first-run", "--no-pings",
+    "--metrics-recording-only", "--disable-dev-shm-usage", "--disable-gpu",
+    # Whatever is left of background networking finds nobody: only this machine resolves.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+)  # fmt: skip
+TIMEOUT = 15_000  # milliseconds
+
+
+class BrowserUnavailable(Exception):
+    """Chromium cannot run here; the message says why in a sentence."""
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """Debian's Chromium, headless. Raises BrowserUnavailable."""
+    executable = next((path for name in CHROMIUMS if (path := shutil.which(name))), None)
+    if executable is None:
+        raise BrowserUnavailable("Chromium is not installed: browser tests need it (on Debian: apt-get install chromium).")
+    flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else [*FLAGS]
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=executable, args=flags, timeout=60_000)
+        except Error as error:
+            raise BrowserUnavailable(f"Chromium does not start: {error.message.splitlines()[0]}") from error
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def served(app: Flask, listening: socket.socket) -> Iterator[str]:
+    """The app behind a threaded server on a socket that already listens; yields its address."""
+    host, port = listening.getsockname()
+    server = make_server(host, port, app, threaded=True, request_handler=_Quiet, fd=listening.fileno())
+    server.daemon_threads = False  # wait for requests under way, so that none outlives its test's database
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="live-site")
+    thread.start()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def opened(browser: Browser, address: str, *, javascript: bool = False, width: int = 1024) -> Iterator[Page]:
+    """A page in a fresh profile. What the browser complains about (a refused resource, a script error) fails the test."""
+    context = browser.new_context(base_url=address, java_script_enabled=javascript, viewport={"width": width, "height": 900},
+                                  locale="en-NZ", timezone_id="Pacific/Auckland")  # fmt: skip
+    context.set_default_timeout(TIMEOUT)
+    complaints: list[str] = []
+    page = context.new_page()
+    page.on("console", lambda message: complaints.append(message.text) if _is_fault(message, address) else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    try:
+        yield page
+    finally:
+        context.close()
+    if complaints:
+        raise AssertionError("the browser complained:\n- " + "\n- ".join(complaints))
+
+
+def axe_check(page: Page) -> None:
+    """Fail unless axe finds nothing to complain about. Axe runs in the page, so JavaScript must be on."""
+    results = Axe().run(page)
+    if results.violations_count:
+        raise AssertionError(f"axe found on {page.url}:\n{results.generate_report()}")
+
+
+def fits(page: Page, width: int = 320) -> None:
+    """Fail when the page must be scrolled sideways at this width. Measures by JavaScript, which must be on."""
+    page.set_viewport_size({"width": width, "height": 900})
+    wide = page.evaluate(
+        """width => [...document.querySelectorAll('body *')]
+            .filter(e => { const r = e.getBoundingClientRect(), s = getComputedStyle(e)
+                           return r.right > width + 0.5 && r.width > 0 && s.position !== 'absolute' })
+            .map(e => `${e.tagName.toLowerCase()}.${e.className}: ${Math.round(e.getBoundingClientRect().right)}`)""",
+        width,
+    )
+    across = page.evaluate("() => document.documentElement.scrollWidth")
+    if across > width:
+        raise AssertionError(f"{page.url} is {across} px wide at {width} px: {wide[:8]}")
+
+
+def aside(work: Callable[[], T]) -> T:
+    """Run something in a thread of its own, away from Playwright's event loop; returns or raises what it does."""
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.extend((work(), None))
+        except BaseException as error:  # handed to the caller, whatever it is
+            outcome.extend((None, error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    result, error = outcome
+    if error is not None:
+        raise error
+    return result  # type: ignore[no-any-return]
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        logging.getLogger(__name__).debug("%s %s", self.requestline, code)
+
+
+def _is_fault(message: ConsoleMessage, address: str) -> bool:
+    """A refused or broken thing of the site's; not that a page itself answered 4xx, which tests expect."""
+    if message.type != "error":
+        return False
+    if message.text.startswith("Failed to load resource: the server responded with a status of"):
+        return message.location.get("url", address).endswith((".css", ".js", ".svg", ".png"))
+    return True

