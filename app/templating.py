@@ -1,0 +1,313 @@
+"""What every template may rely on: component macros, dates and money in words, the club's colour, how an order stands.
+
+``init_templating`` is called once by ``create_app``, ``club_css`` by the route that serves the colour, the rest by templates.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, MutableMapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel import dates as babel_dates
+from babel import numbers as babel_numbers
+from flask import Flask, current_app, url_for
+from flask_babel import get_locale, gettext
+from govuk_frontend_wtf.main import WTFormsHelpers
+from jinja2 import (
+    BaseLoader,
+    ChainableUndefined,
+    ChoiceLoader,
+    Environment,
+    PackageLoader,
+    PrefixLoader,
+    StrictUndefined,
+    Template,
+)
+
+from . import clock
+from .extensions import babel
+from .rules import money as money_rules
+from .rules.pricing import Quote
+from .rules.refusals import Refusal
+from .rules.statuses import ENDED, OrderStatus, PaymentStatus, RegistrationStatus
+
+if TYPE_CHECKING:
+    from .queries.orders import OrderView
+
+UNAMBIGUOUS = Locale("en", "001")
+"""The locale in which every dollar says whose it is: NZ$, A$, US$."""
+TEXT_CONTRAST = 5.0
+"""Contrast with white that a club colour is darkened to: WCAG AA asks for 4.5, the rest is for tinted grounds."""
+
+
+def init_templating(app: Flask) -> None:
+    """Give the app's templates their macros, filters and globals. Reads ``app.extensions["muster_settings"]``."""
+    if "babel" not in app.extensions:
+        babel.init_app(app, default_locale="en_NZ", default_timezone="UTC")
+    env = app.jinja_env
+    env.undefined, env.trim_blocks, env.lstrip_blocks = StrictUndefined, True, True
+    packages = {name: _Lenient(PackageLoader(name)) for name in ("govuk_frontend_jinja", "govuk_frontend_wtf")}
+    env.loader = ChoiceLoader([PrefixLoader(packages), *([env.loader] if env.loader else [])])
+    WTFormsHelpers(app)
+    words: tuple[Callable[..., str], ...] = (
+        money,
+        price,
+        day,
+        clock_time,
+        time_range,
+        end_time,
+        when,
+        until,
+        zone_name,
+        iso,
+        refusal_text,
+    )
+    for function in words:
+        env.filters[function.__name__] = env.globals[function.__name__] = function
+    env.filters.update(paragraphs=paragraphs, is_past=is_past)
+    env.globals.update(
+        settings=app.extensions["muster_settings"], static_url=static_url, order_standing=order_standing, html_lang=html_lang
+    )
+
+
+class _Lenient(BaseLoader):
+    """Loads the component packages, whose macros test options that nobody gave, beside our strict templates."""
+
+    def __init__(self, loader: BaseLoader) -> None:
+        self._loader = loader
+        self._environment: Environment | None = None
+
+    def load(self, environment: Environment, name: str, globals: MutableMapping[str, Any] | None = None) -> Template:
+        if self._environment is None:
+            self._environment = environment.overlay(undefined=ChainableUndefined)
+        return self._loader.load(self._environment, name, globals)
+
+    def list_templates(self) -> list[str]:
+        return self._loader.list_templates()
+
+
+# Money
+
+
+def money(cents: int, currency: str) -> str:
+    """Minor units as people write them, with a symbol that names the country: 1200 NZD is "NZ$12.00"."""
+    locale = _locale()
+    text = babel_numbers.format_currency(money_rules.to_decimal(cents, currency), currency, locale=locale)
+    local, clear = (babel_numbers.get_currency_symbol(currency, locale=at) for at in (locale, UNAMBIGUOUS))
+    return text.replace(local, clear, 1).replace("\xa0", " ")
+
+
+def price(quote: Quote) -> str:
+    """The price of one place, or "Free"."""
+    return money(quote.unit_cents, quote.currency) if quote.unit_cents else gettext("Free")
+
+
+# Days and times, always in the zone they are given
+
+
+def day(moment: datetime | str, zone: str | None = None) -> str:
+    """The day in words: "Saturday 21 November", with the year when it is not the present one there."""
+    local = _local(moment, zone)
+    this_year = clock.now().astimezone(local.tzinfo).year == local.year
+    return _format(local, gettext("EEEE d MMMM") if this_year else gettext("EEEE d MMMM y"))
+
+
+def clock_time(moment: datetime | str, zone: str | None = None) -> str:
+    """The time of day: "6:00 pm"."""
+    local = _local(moment, zone)
+    return _plain(babel_dates.format_time(local, "short", tzinfo=local.tzinfo, locale=_locale()))
+
+
+def time_range(starts: datetime | str, ends: datetime | str, zone: str | None = None) -> str:
+    """From when to when: "6:00 – 8:00 pm"; the last day is named when it is another (but for a night out)."""
+    first, last = _local(starts, zone), _local(ends, zone)
+    if first.date() == last.date():
+        return _plain(babel_dates.format_interval(first, last, "hm", tzinfo=first.tzinfo, locale=_locale()))
+    if last - first < timedelta(hours=12):
+        return f"{clock_time(first, zone)} – {clock_time(last, zone)}"
+    return f"{clock_time(first, zone)} – {day(last, zone)}, {clock_time(last, zone)}"
+
+
+def end_time(starts: datetime | str, ends: datetime | str, zone: str | None = None) -> str:
+    """The end beside its start: "8:00 pm", or the day when it ends on a later one."""
+    first, last = _local(starts, zone), _local(ends, zone)
+    return clock_time(last, zone) if last - first < timedelta(hours=12) else day(last, zone)
+
+
+def when(starts: datetime | str, ends: datetime | str | None = None, zone: str | None = None) -> str:
+    """Day and time in full, naming the zone when it is not the club's own."""
+    times = clock_time(starts, zone) if ends is None else time_range(starts, ends, zone)
+    note = zone_name(zone)
+    return f"{day(starts, zone)}, {times}" + (f" ({note})" if note else "")
+
+
+def until(moment: datetime | str, zone: str | None = None) -> str:
+    """A deadline: "6:30 pm" when that is today, else "6:30 pm on Saturday 21 November"."""
+    local = _local(moment, zone)
+    if local.date() == clock.now().astimezone(local.tzinfo).date():
+        return clock_time(local, zone)
+    return gettext("%(time)s on %(day)s", time=clock_time(local, zone), day=day(local, zone))
+
+
+def is_past(moment: datetime | str) -> bool:
+    return _aware(moment) <= clock.now()
+
+
+def zone_name(zone: str | None, *, always: bool = False) -> str:
+    """The zone in words, "Australian Eastern Time"; empty when it is the club's own, unless ``always``."""
+    if zone is None or (zone == _club_zone() and not always):
+        zone = _club_zone() if always else None
+    return babel_dates.get_timezone_name(ZoneInfo(zone), locale=_locale()) if zone else ""
+
+
+def iso(moment: datetime | str) -> str:
+    """The moment for machines (<time datetime>, countdown), in UTC."""
+    return _aware(moment).astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+# Words and addresses
+
+
+def refusal_text(refusal: Refusal) -> str:
+    """What a refusal says, translated and filled in."""
+    return gettext(refusal.text, **refusal.params)
+
+
+def paragraphs(text: str) -> list[list[str]]:
+    """Plain text as paragraphs of lines, for the template to escape: an empty line parts them."""
+    blocks = text.replace("\r\n", "\n").split("\n\n")
+    return [lines for block in blocks if (lines := [line.strip() for line in block.splitlines() if line.strip()])]
+
+
+def html_lang() -> str:
+    """The page's language tag: "en-NZ"."""
+    return str(_locale()).replace("_", "-")
+
+
+def static_url(filename: str) -> str:
+    """Address of a static file that changes with its content, so that it may be cached for good."""
+    return url_for("static", filename=filename, v=_content_hash(str(current_app.static_folder), filename))
+
+
+@cache
+def _content_hash(folder: str, filename: str) -> str:
+    return hashlib.sha256((Path(folder) / filename).read_bytes()).hexdigest()[:10]
+
+
+# The club's colour
+
+
+def club_css(colour: str) -> str:
+    """The stylesheet with the club's colour ("#rrggbb"): itself, and shades that can be read on (or under) white and black."""
+    rgb = int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+    dark = _shade(rgb, 0, lambda c: _contrast(c, (255, 255, 255)) >= TEXT_CONTRAST)
+    light = _shade(rgb, 255, lambda c: _contrast(c, (42, 37, 33)) >= TEXT_CONTRAST)
+    return f":root{{--club-pure:{colour};--club:{_hex(dark)};--club-light:{_hex(light)}}}\n"
+
+
+Rgb = tuple[int, int, int]
+
+
+def _shade(rgb: Rgb, towards: int, good: Callable[[Rgb], bool]) -> Rgb:
+    """The colour nearest to ``rgb``, on its way to black (0) or white (255), that is good."""
+    for step in range(101):
+        r, g, b = (round(part + (towards - part) * step / 100) for part in rgb)
+        if good((r, g, b)):
+            return r, g, b
+    return towards, towards, towards
+
+
+def _contrast(one: Rgb, other: Rgb) -> float:
+    """The contrast ratio of WCAG 2.2, from 1 to 21."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(rgb: Rgb) -> float:
+    parts = [c / 255 for c in rgb]
+    r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def _hex(rgb: Rgb) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*rgb)
+
+
+# An order in one word
+
+
+def order_standing(order: OrderView, now: datetime) -> str:
+    """The one true thing to say of an order at the top of its page (promise 11): which heading, words and buttons it gets.
+
+    registered, paid (nothing to attend in it), waitlisted, to_pay, ending (time is up, Stripe not yet asked), checking,
+    expired, cancelled, refunded. Money that has arrived and is not yet accounted for is always "checking".
+    """
+    registrations = {item.registration.status for item in order.items if item.registration}
+    if order.captured_cents and order.refunded_cents >= order.captured_cents:
+        return "refunded"
+    if order.status is OrderStatus.PENDING:
+        return _pending_standing(order, registrations, now)
+    if order.status is OrderStatus.PAID:
+        return _paid_standing(registrations)
+    if order.paid_at is None and (order.payment is PaymentStatus.PROCESSING or order.captured_cents > order.refunded_cents):
+        return "checking"
+    return "expired" if order.status is OrderStatus.EXPIRED else "cancelled"
+
+
+def _pending_standing(order: OrderView, registrations: set[RegistrationStatus], now: datetime) -> str:
+    if order.payment in (PaymentStatus.PROCESSING, PaymentStatus.SUCCEEDED) or order.captured_cents:
+        return "checking"
+    if RegistrationStatus.WAITLISTED in registrations and not order.total_cents:
+        return "waitlisted"
+    if order.hold_expires_at is not None and order.hold_expires_at <= now:
+        return "ending"
+    return "to_pay"
+
+
+def _paid_standing(registrations: set[RegistrationStatus]) -> str:
+    if not registrations:
+        return "paid"
+    for status, standing in (
+        (RegistrationStatus.REGISTERED, "registered"),
+        (RegistrationStatus.WAITLISTED, "waitlisted"),
+    ):
+        if status in registrations:
+            return standing
+    return "cancelled" if registrations <= ENDED else "checking"
+
+
+# Helpers of the above
+
+
+def _locale() -> Locale:
+    return get_locale() or UNAMBIGUOUS
+
+
+def _club_zone() -> str:
+    return str(current_app.extensions["muster_settings"].time_zone)
+
+
+def _aware(moment: datetime | str) -> datetime:
+    aware = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    if aware.tzinfo is None:
+        raise ValueError(f"a time without a zone cannot be shown: {moment!r}")
+    return aware
+
+
+def _local(moment: datetime | str, zone: str | None) -> datetime:
+    return _aware(moment).astimezone(ZoneInfo(zone or _club_zone()))
+
+
+def _format(local: datetime, pattern: str) -> str:
+    return _plain(babel_dates.format_datetime(local, pattern, tzinfo=local.tzinfo, locale=_locale()))
+
+
+def _plain(text: str) -> str:
+    """Babel's narrow and thin spaces as plain ones: they are boxes in some phones' fonts and mail programs."""
+    return text.translate({0x202F: " ", 0x2009: " ", 0xA0: " "})
