@@ -71,9 +71,9 @@ def unsupported(param: str) -> ApiError:
     return invalid(f"The simulator does not act on the parameter: {param}", param, "simulator_unsupported")
 
 
-def no_such(what: str, id_: str, param: str = "id") -> ApiError:
-    """An id nobody gave out."""
-    return ApiError(404, f"No such {what}: '{id_}'", code="resource_missing", param=param, executed=True)
+def no_such(what: str, id_: str, param: str = "id", status: int = 400) -> ApiError:
+    """An id nobody gave out: 400 when a parameter names it, 404 when the URL does."""
+    return ApiError(status, f"No such {what}: '{id_}'", code="resource_missing", param=param, executed=True)
 
 
 def unauthorized(message: str) -> ApiError:

@@ -31,7 +31,7 @@ class Call:
         """The object the URL names, or Stripe's 404."""
         record = self.core.store.get(kind, self.id)
         if record is None:
-            raise no_such(kind.replace("promotion_code", "promotion code"), self.id, param)
+            raise no_such(kind.replace("promotion_code", "promotion code"), self.id, param, 404)
         return record
 
     def show(self, record: Record) -> Json:
