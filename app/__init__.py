@@ -8,7 +8,6 @@ from flask import Flask
 from . import models as _models  # noqa: F401 - registers every table
 from .config import INSTANCE, Settings, SettingsError, from_environment, unsafe
 from .extensions import db, migrate
-from .transaction import prepare_engine
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -18,13 +17,51 @@ def create_app(settings: Settings | None = None) -> Flask:
         raise SettingsError("Muster does not start:\n- " + "\n- ".join(problems))
     app = Flask(__name__, instance_path=str(INSTANCE))
     app.extensions["muster_settings"] = settings
-    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SECRET_KEY"] = settings.secret_key
+    _wire_ground(app, settings)
+    _wire_outside(app, settings)
+    _wire_web(app, settings)
+    return app
+
+
+def _wire_ground(app: Flask, settings: Settings) -> None:
+    from .transaction import prepare_engine
+
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {} if settings.is_sqlite else {"pool_size": 8, "max_overflow": 8, "pool_pre_ping": True}
+    INSTANCE.mkdir(exist_ok=True)
     db.init_app(app)
     migrate.init_app(app, db)
     with app.app_context():
         prepare_engine(db.engine)
-    return app
+
+
+def _wire_outside(app: Flask, settings: Settings) -> None:
+    from .integrations.mailer import make_mailer
+    from .integrations.stripe_gateway import StripeGateway
+    from .services import background
+
+    background.register()
+    app.extensions["muster_gateway"] = StripeGateway(settings)
+    app.extensions["muster_mailer"] = make_mailer(settings)
+
+
+def _wire_web(app: Flask, settings: Settings) -> None:
+    from . import cli, errors, security, templating
+    from .blueprints.accounts.routes import bp as accounts
+    from .blueprints.admin.routes import bp as admin
+    from .blueprints.checkout.routes import bp as checkout
+    from .blueprints.health.routes import bp as health
+    from .blueprints.public.routes import bp as public
+    from .blueprints.registration.routes import bp as registration
+    from .blueprints.webhooks.routes import bp as webhooks
+
+    security.init_security(app, settings)
+    templating.init_templating(app)
+    errors.init_errors(app)
+    for blueprint in (public, registration, checkout, webhooks, accounts, admin, health):
+        app.register_blueprint(blueprint)
+    cli.init_cli(app)
 
 
 def _serves() -> bool:

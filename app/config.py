@@ -10,10 +10,12 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from babel.numbers import UnknownCurrencyError, validate_currency
+from flask import current_app
 
 INSTANCE = Path(__file__).resolve().parent.parent / "instance"
 STRIPE_API = "https://api.stripe.com"
@@ -99,6 +101,11 @@ def from_environment(environ: Mapping[str, str] | None = None, *, development: b
         development=development,
         checkout_origins=_origins(env.get("CHECKOUT_ORIGINS", ""), base),
     )
+
+
+def current_settings() -> Settings:
+    """The settings of the running app."""
+    return cast(Settings, current_app.extensions["muster_settings"])
 
 
 def unsafe(settings: Settings) -> list[str]:

@@ -1,12 +1,307 @@
 """Work that happens later, done promptly by dbos; the truth stays in our own rows, so a lost queue loses nothing.
 
-Services call ``enqueue`` inside the transaction that causes the work; the worker process runs ``Worker``. Nothing else knows dbos.
+Services call ``enqueue`` inside the transaction that causes the work; the worker process (or the demo) runs ``Worker``.
+Nothing else knows dbos. Each job has a scan that finds the same work by its rows: a job is only the prompt way there.
 """
 
 from __future__ import annotations
 
+import logging
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient, DBOSConfig, run_dbos_database_migrations
+from flask import Flask, current_app
+from sqlalchemy.orm import Session
+
+from . import clock
 from .config import Settings
+from .worker_slots import Slot
+
+APP = "muster"
+QUEUE = "muster"
+WORKFLOW = "muster_job"
+VERSION = "1"
+"""Constant, so that a worker of a new release goes on with the jobs of the old one: they hold a name and a key, nothing else."""
+CONCURRENCY = 4
+POLL_SECONDS = 0.25
+SCAN_SECONDS = 10.0
+BUSY_SECONDS = 0.5
+"""A scan that found something looks again this soon."""
+RESCUE_SECONDS = 60.0
+TIDY_SECONDS = 600.0
+RESCUE_AFTER = timedelta(minutes=5)
+"""No job takes this long: what is still marked as running belongs to a worker that died."""
+RESCUE_UNTIL = timedelta(hours=1)
+"""A job that kills its workers is given up after this; its scan still has it."""
+KEEP = timedelta(days=1)
+ROUNDS = 100
+"""`worker --once` stops after this many rounds even if a scan claims to find work for ever."""
+LOOK_AGAIN = timedelta(minutes=1)
+
+log = logging.getLogger(__name__)
+_jobs: dict[str, Callable[[str], object]] = {}
+_scans: dict[str, Callable[[], int]] = {}
+
+
+def register_job(name: str, function: Callable[[str], object]) -> None:
+    """Let ``enqueue(db, name, key)`` call ``function(key)`` later. It must be safe to repeat and to run twice at once."""
+    _register(_jobs, name, function)
+
+
+def register_scan(name: str, function: Callable[[], int]) -> None:
+    """Have ``function`` find and do what is due, again and again; it returns how much that was. Order of registration counts."""
+    _register(_scans, name, function)
+
+
+def _register(registry: dict[str, Any], name: str, function: Callable[..., Any]) -> None:
+    if registry.setdefault(name, function) is not function:
+        raise ValueError(f"{name!r} is registered already")
+
+
+# --- Enqueueing, in a web process -------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Door:
+    """This process's way to the queue; it uses the caller's own connection and never one of its own."""
+
+    client: DBOSClient
+    open: bool = False
+    look_again_at: datetime | None = None
+
+
+def enqueue(db: Session, job: str, key: str) -> None:
+    """Have a worker run the job once this transaction has committed; nothing happens if it rolls back.
+
+    The same job and key is the same work: repeats are harmless. ``key`` names a row, never a person. Where the engine's
+    tables are missing nothing is written: the scan does the work.
+    """
+    door = _door()
+    if not door.open and not _opened(door, db):
+        return
+    door.client.enqueue_in_transaction(
+        db,
+        {"workflow_name": WORKFLOW, "queue_name": QUEUE, "workflow_id": f"{job}:{key}", "app_version": VERSION},
+        job,
+        key,
+    )
+
+
+def _door() -> _Door:
+    door = current_app.extensions.get("muster_jobs")
+    if not isinstance(door, _Door):
+        engine = current_app.extensions["sqlalchemy"].engine
+        client = DBOSClient(system_database_engine=engine, application_name=APP, lazy=True)
+        door = current_app.extensions["muster_jobs"] = _Door(client)
+    return door
+
+
+def _opened(door: _Door, db: Session) -> bool:
+    """Whether the engine's tables are there, asked once; while they are not, again every minute."""
+    now = clock.now()
+    if door.look_again_at is None or now >= door.look_again_at:
+        door.open = _has_tables(db.connection())
+        door.look_again_at = now + LOOK_AGAIN
+    return door.open
+
+
+def _has_tables(connection: sa.Connection) -> bool:
+    schema = "dbos" if connection.dialect.name == "postgresql" else None
+    return sa.inspect(connection).has_table("workflow_status", schema=schema)
+
+
+# --- The engine's own tables ------------------------------------------------------------------------------------------------
 
 
 def migrate(settings: Settings) -> None:
-    """Create or upgrade the job engine's own tables beside ours."""
+    """Create or upgrade the job engine's own tables beside ours: in our SQLite file, or in the schema ``dbos``."""
+    _quiet()
+    run_dbos_database_migrations(settings.database_url)
+
+
+def _quiet() -> None:
+    """Keep the engine from talking to the terminal: warnings and worse go where the app's own log goes."""
+    engine_log = logging.getLogger("dbos")
+    if not engine_log.handlers:
+        engine_log.addHandler(logging.NullHandler())
+    engine_log.setLevel(logging.WARNING)
+
+
+# --- Running ----------------------------------------------------------------------------------------------------------------
+
+
+def run_due() -> dict[str, int]:
+    """Run every scan in its order until none finds anything; returns how much each did. One that fails does not stop the rest."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    done = dict.fromkeys(_scans, 0)
+    for _ in range(ROUNDS):
+        found = {name: _run_scan(app, name, scan) for name, scan in _scans.items()}
+        for name, count in found.items():
+            done[name] += count
+        if not any(found.values()):
+            break
+    _run_scan(app, "tidy", _tidy_for_once)
+    return done
+
+
+def _run_scan(app: Flask, name: str, scan: Callable[[], int]) -> int:
+    """In a context, and so a database session, of its own: what one leaves behind is no other's trouble."""
+    try:
+        with app.app_context():
+            return scan()
+    except Exception as error:
+        _log_failure(f"scan {name}", error)
+        return 0
+
+
+def _run_job(job: str, key: str) -> None:
+    """What dbos calls. A failure is logged and the job is over: the scan tries again when its row says so."""
+    worker, function = Worker.running, _jobs.get(job)
+    if worker is None or function is None:
+        log.error("job %s is not known here", job)
+        return
+    try:
+        with worker.app.app_context():
+            function(key)
+    except Exception as error:
+        _log_failure(f"job {job} {key}", error)
+
+
+_workflow = DBOS.workflow(name=WORKFLOW)(_run_job)
+
+
+def _log_failure(what: str, error: Exception) -> None:
+    """Name the error and the place but not its message: a database's message repeats the values it was given."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    where = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+    log.error("%s failed: %s at %s", what, type(error).__name__, where)
+
+
+class Worker:
+    """The background of one process: jobs from the queue, and a thread for each scan so that none can hold up another.
+
+    The scans are plain loops and not dbos schedules: each run of a schedule would be two rows in the database (17,000 a day
+    and scan), and what finds lost work must not itself depend on the queue.
+    """
+
+    running: Worker | None = None
+
+    def __init__(self, app: Flask, *, scan_seconds: float = SCAN_SECONDS) -> None:
+        self.app = app
+        self._scan_seconds = scan_seconds
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._slot: Slot | None = None
+        self._client = _client(app)
+
+    def start(self) -> None:
+        """Begin; returns at once. Raises RuntimeError when this process has a worker already (dbos allows one)."""
+        if Worker.running is not None:
+            raise RuntimeError("a worker runs in this process already")
+        _quiet()
+        self._slot = Slot.take(Path(self.app.instance_path))
+        Worker.running = self
+        try:
+            DBOS(config=self._config(self._slot.name))
+            DBOS.launch()
+            DBOS.register_queue(
+                QUEUE, worker_concurrency=CONCURRENCY, polling_interval_sec=POLL_SECONDS, on_conflict="always_update"
+            )
+        except BaseException:
+            self.stop()
+            raise
+        for name, scan in _scans.items():
+            self._begin(name, scan, self._scan_seconds)
+        self._begin("rescue", lambda: rescue(self._client), RESCUE_SECONDS)
+        self._begin("tidy", lambda: tidy(self._client), TIDY_SECONDS)
+
+    def stop(self, patience_seconds: int = 20) -> None:
+        """End: no new work is begun, what runs may finish in ``patience_seconds``. What does not is done by the next worker."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(patience_seconds)
+        DBOS.destroy(workflow_completion_timeout_sec=patience_seconds)
+        self._client.destroy()
+        if self._slot is not None:
+            self._slot.release()
+        Worker.running = None
+
+    def wait(self) -> None:
+        """Block until ``stop`` is called (from a signal handler or another thread)."""
+        self._stopping.wait()
+
+    def _begin(self, name: str, scan: Callable[[], int], every_seconds: float) -> None:
+        thread = threading.Thread(target=self._repeat, args=(name, scan, every_seconds), name=f"scan-{name}", daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _repeat(self, name: str, scan: Callable[[], int], every_seconds: float) -> None:
+        while not self._stopping.is_set():
+            found = _run_scan(self.app, name, scan)
+            self._stopping.wait(min(BUSY_SECONDS, every_seconds) if found else every_seconds)
+
+    def _config(self, executor_id: str) -> DBOSConfig:
+        settings: Settings = self.app.extensions["muster_settings"]
+        return {
+            "name": APP,
+            "system_database_url": settings.database_url,
+            "executor_id": executor_id,
+            "application_version": VERSION,
+            "log_level": "WARNING",
+            "enable_otlp": False,
+            "sys_db_pool_size": CONCURRENCY + 4,
+        }
+
+
+# --- Keeping the queue in order ---------------------------------------------------------------------------------------------
+
+
+def rescue(client: DBOSClient) -> int:
+    """Give the jobs of workers that died back to the queue; how many. A restarted worker takes back its own at once."""
+    now = clock.now()
+    stuck = client.list_workflows(
+        name=WORKFLOW, status="PENDING", dequeued_before=(now - RESCUE_AFTER).isoformat(), limit=100, load_input=False
+    )
+    for workflow in stuck:
+        born = datetime.fromtimestamp((workflow.created_at or 0) / 1000, tz=now.tzinfo)
+        if now - born > RESCUE_UNTIL:
+            client.cancel_workflow(workflow.workflow_id)
+        else:
+            client.resume_workflow(workflow.workflow_id, queue_name=QUEUE)
+    return len(stuck)
+
+
+def tidy(client: DBOSClient) -> int:
+    """Forget jobs that are a day old, whatever became of them: the rows they were about say what is left to do. How many."""
+    before = (clock.now() - KEEP).isoformat()
+    old = client.list_workflows(name=WORKFLOW, end_time=before, limit=200, load_input=False, load_output=False)
+    if old:
+        client.delete_workflows([workflow.workflow_id for workflow in old])
+    return len(old)
+
+
+def _tidy_for_once() -> int:
+    """Where only `worker --once` runs, nobody takes jobs from the queue: the scans do the work, and this forgets the jobs."""
+    with current_app.extensions["sqlalchemy"].engine.connect() as connection:
+        if not _has_tables(connection):
+            return 0
+    client = _client(current_app)
+    try:
+        return tidy(client)
+    finally:
+        client.destroy()
+
+
+def _client(app: Flask) -> DBOSClient:
+    """A way to the queue with connections of its own, for a worker."""
+    settings: Settings = app.extensions["muster_settings"]
+    return DBOSClient(
+        system_database_url=settings.database_url, application_name=APP, system_database_pool_size=2, lazy=True
+    )

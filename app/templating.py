@@ -19,16 +19,8 @@ from babel import numbers as babel_numbers
 from flask import Flask, current_app, url_for
 from flask_babel import get_locale, gettext
 from govuk_frontend_wtf.main import WTFormsHelpers
-from jinja2 import (
-    BaseLoader,
-    ChainableUndefined,
-    ChoiceLoader,
-    Environment,
-    PackageLoader,
-    PrefixLoader,
-    StrictUndefined,
-    Template,
-)
+from jinja2 import BaseLoader, ChainableUndefined, ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
+from jinja2 import Template as JinjaTemplate
 
 from . import clock
 from .extensions import babel
@@ -55,20 +47,7 @@ def init_templating(app: Flask) -> None:
     packages = {name: _Lenient(PackageLoader(name)) for name in ("govuk_frontend_jinja", "govuk_frontend_wtf")}
     env.loader = ChoiceLoader([PrefixLoader(packages), *([env.loader] if env.loader else [])])
     WTFormsHelpers(app)
-    words: tuple[Callable[..., str], ...] = (
-        money,
-        price,
-        day,
-        clock_time,
-        time_range,
-        end_time,
-        when,
-        until,
-        zone_name,
-        iso,
-        refusal_text,
-    )
-    for function in words:
+    for function in (money, price, day, clock_time, time_range, end_time, when, until, zone_name, iso, refusal_text):
         env.filters[function.__name__] = env.globals[function.__name__] = function
     env.filters.update(paragraphs=paragraphs, is_past=is_past)
     env.globals.update(
@@ -83,7 +62,7 @@ class _Lenient(BaseLoader):
         self._loader = loader
         self._environment: Environment | None = None
 
-    def load(self, environment: Environment, name: str, globals: MutableMapping[str, Any] | None = None) -> Template:
+    def load(self, environment: Environment, name: str, globals: MutableMapping[str, Any] | None = None) -> JinjaTemplate:
         if self._environment is None:
             self._environment = environment.overlay(undefined=ChainableUndefined)
         return self._loader.load(self._environment, name, globals)
@@ -152,7 +131,7 @@ def until(moment: datetime | str, zone: str | None = None) -> str:
     local = _local(moment, zone)
     if local.date() == clock.now().astimezone(local.tzinfo).date():
         return clock_time(local, zone)
-    return gettext("%(time)s on %(day)s", time=clock_time(local, zone), day=day(local, zone))
+    return str(gettext("%(time)s on %(day)s", time=clock_time(local, zone), day=day(local, zone)))
 
 
 def is_past(moment: datetime | str) -> bool:
@@ -176,7 +155,7 @@ def iso(moment: datetime | str) -> str:
 
 def refusal_text(refusal: Refusal) -> str:
     """What a refusal says, translated and filled in."""
-    return gettext(refusal.text, **refusal.params)
+    return str(gettext(refusal.text, **refusal.params))
 
 
 def paragraphs(text: str) -> list[list[str]]:
@@ -273,12 +252,9 @@ def _pending_standing(order: OrderView, registrations: set[RegistrationStatus], 
 def _paid_standing(registrations: set[RegistrationStatus]) -> str:
     if not registrations:
         return "paid"
-    for status, standing in (
-        (RegistrationStatus.REGISTERED, "registered"),
-        (RegistrationStatus.WAITLISTED, "waitlisted"),
-    ):
+    for status in (RegistrationStatus.REGISTERED, RegistrationStatus.WAITLISTED):
         if status in registrations:
-            return standing
+            return status.value
     return "cancelled" if registrations <= ENDED else "checking"
 
 

@@ -35,6 +35,11 @@ class Event:
     cancelled: bool = False
 
 
+def uid(slug: str, host: str) -> str:
+    """What a club session is called in every file and feed, so that a calendar knows it again."""
+    return f"{slug}@{host}"
+
+
 def event_file(event: Event) -> str:
     """The file for one event: PUBLISH adds or replaces it in a calendar, CANCEL (for a cancelled one) strikes it out."""
     calendar = icalendar.Calendar.new(method="CANCEL" if event.cancelled else "PUBLISH", prodid=PRODUCT)

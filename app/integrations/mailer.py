@@ -16,14 +16,15 @@ from dataclasses import dataclass
 from email.utils import format_datetime
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from flask import current_app
 from flask_mailman import EmailMultiAlternatives  # type: ignore[import-untyped]
 from flask_mailman.message import sanitize_address  # type: ignore[import-untyped]
 
 from .. import clock, transaction
-from ..config import INSTANCE, Settings
+from ..config import INSTANCE, Settings, current_settings
 from ..rules.addresses import normalise_email
 
 TIMEOUT_SECONDS = 20.0
@@ -73,6 +74,12 @@ def make_mailer(settings: Settings) -> Mailer:
         return SmtpMailer(parts, settings.host)
     folder = unquote(parts.path)
     return FileMailer(Path(folder) if folder.strip("/") else INSTANCE / "mail")
+
+
+def mailer() -> Mailer:
+    """The mailer of the running app: the one wired in as ``muster_mailer``, else what MAIL_URL names."""
+    wired = current_app.extensions.get("muster_mailer")
+    return cast(Mailer, wired) if wired is not None else make_mailer(current_settings())
 
 
 class SmtpMailer:

@@ -32,6 +32,8 @@ class Order(Base):
     """The form's one-time key: the same form sent twice makes one order."""
     hold_expires_at: Mapped[Moment | None]
     """When the hold is due to end; null while nothing is held (waitlisted, free)."""
+    cancel_requested_at: Mapped[Moment | None]
+    """The person gave it up: the hold ends as ``cancelled`` once its Checkout can no longer be paid."""
     paid_at: Mapped[Moment | None]
     created_at: Mapped[CreatedAt]
 

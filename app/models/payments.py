@@ -56,6 +56,8 @@ class Refund(Base):
 
     id: Mapped[Id]
     payment_id: Mapped[int] = mapped_column(sa.ForeignKey("payments.id"), index=True)
+    order_item_id: Mapped[int | None] = mapped_column(sa.ForeignKey("order_items.id"))
+    """The line it is for; None when it is money that bought nothing."""
     amount_cents: Mapped[int]
     reason: Mapped[str] = mapped_column(sa.String(60))
     status: Mapped[RefundStatus] = mapped_column(status_column(RefundStatus), default=RefundStatus.REQUESTED)

@@ -7,6 +7,12 @@ from datetime import datetime, timedelta
 CHECKOUT_MINIMUM = timedelta(minutes=35)
 """Stripe refuses less than 30 minutes; 35 leaves room for a slow retry of the very same parameters (STRIPE §1.7)."""
 
+FIRST_CHECK = timedelta(seconds=45)
+"""After this an unsettled payment is looked up at Stripe: with no webhook at all, everything settles within a minute."""
+CHECK_EVERY = timedelta(seconds=45)
+RETRY_AFTER = timedelta(seconds=30)
+"""Stripe could not be reached: keep the hold and look again."""
+
 
 def hold_expires_at(now: datetime, hold_minutes: int) -> datetime:
     """The moment the hold is due to end (it ends when its Checkout can no longer be paid, promise 10)."""

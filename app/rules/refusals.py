@@ -135,6 +135,13 @@ class NotPaidYet(Refusal):
     text = words("We are checking your payment.")
 
 
+class StripeAway(Refusal):
+    """Stripe cannot be asked right now; nothing is lost, the worker asks again."""
+
+    status = 503
+    text = words("We cannot reach our payment provider right now. If you have paid, your payment is safe: we will check again by ourselves.")
+
+
 class InvalidInput(Refusal):
     """What was typed cannot be used; ``problem`` says what to do about it."""
 

@@ -33,7 +33,7 @@ class RunningSimulator:
         self._thread = threading.Thread(target=self._serve, name="simulator-http", daemon=True)
 
     def _serve(self) -> None:
-        self._server.serve_forever(poll_interval=0.05)
+        self._server.serve_forever(poll_interval=0.02)
 
     def start(self) -> None:
         """Answer from now on."""

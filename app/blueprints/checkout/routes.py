@@ -1,0 +1,115 @@
+"""The order page and what leads to it: the return from Stripe, "Pay now", "Give up my place". By secret link only."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+
+from ... import clock
+from ...queries import orders
+from ...queries.orders import OrderView
+from ...rules.refusals import NotPaidYet, OrderNotOpen, PaymentsDown, Refusal
+from ...rules.statuses import OrderStatus
+from ...security import by_secret_link
+from ...services import cancelling, checkout, ending, returning
+from .. import viewer
+
+bp = Blueprint("checkout", __name__)
+
+
+@bp.after_request
+def keep_private(response: Response) -> Response:
+    """A page behind a secret link is nobody else's to cache or to index."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+@bp.get("/orders/<token:token>")
+@by_secret_link
+def order(token: str) -> ResponseReturnValue:
+    """The truth about this order, and what can be done with it."""
+    return _show(_order(token))
+
+
+@bp.get("/registrations/<token:token>")
+@by_secret_link
+def registration(token: str) -> ResponseReturnValue:
+    """A registration's own link leads to the order it is part of."""
+    order_token = orders.token_of_registration(token) or abort(404)
+    return redirect(url_for("checkout.order", token=order_token), 303)
+
+
+@bp.get("/orders/<token:token>/status")
+@by_secret_link
+def status(token: str) -> ResponseReturnValue:
+    """The states alone, for the page that waits and for programs."""
+    view = _order(token)
+    items = [
+        {
+            "kind": item.kind,
+            "registrationStatus": item.registration.status if item.registration else None,
+            "paymentStatus": item.registration.payment_status if item.registration else None,
+        }
+        for item in view.items
+    ]
+    return jsonify(order=view.status, payment=view.payment, items=items)
+
+
+@bp.get("/orders/<token:token>/success")
+@by_secret_link
+def success(token: str) -> ResponseReturnValue:
+    """Back from Stripe: fulfil what Stripe itself says is paid, then show the order. The one GET that may change something."""
+    view = _order(token)
+    try:
+        returning.confirm(token, request.args.get("session_id", ""))
+    except NotPaidYet as refusal:
+        return render_template("checkout/checking.html", order=view, now=clock.now()), refusal.status
+    except Refusal as refusal:
+        return render_template("checkout/problem.html", order=view, refusal=refusal), refusal.status
+    viewer.remember_order(token)
+    return redirect(url_for("checkout.order", token=token), 303)
+
+
+@bp.get("/orders/<token:token>/cancelled")
+@by_secret_link
+def cancelled(token: str) -> ResponseReturnValue:
+    """Back from Stripe without paying. Changes nothing: says until when the place is kept."""
+    return render_template("checkout/cancelled.html", order=_order(token), action_form=FlaskForm(), now=clock.now())
+
+
+@bp.post("/orders/<token:token>/pay")
+@by_secret_link
+def pay(token: str) -> ResponseReturnValue:
+    """Go on to the same Checkout, or to a new one when that has ended while the place is still kept."""
+    view = _order(token)
+    try:
+        return redirect(checkout.pay(token).url, 303)
+    except OrderNotOpen:
+        return redirect(url_for("checkout.order", token=token), 303)
+    except PaymentsDown as refusal:
+        return render_template("checkout/problem.html", order=view, refusal=refusal), refusal.status
+
+
+@bp.post("/orders/<token:token>/cancel")
+@by_secret_link
+def give_up(token: str) -> ResponseReturnValue:
+    """Give up what is not paid, or cancel what is; the order page then says what came of it."""
+    view = _order(token)
+    try:
+        if view.status is OrderStatus.PENDING and view.hold_expires_at is not None:
+            ending.give_up(token, viewer.actor())
+        else:
+            cancelling.cancel_order(token, viewer.actor())
+    except OrderNotOpen as refusal:
+        return render_template("checkout/problem.html", order=_order(token), refusal=refusal), refusal.status
+    return redirect(url_for("checkout.order", token=token), 303)
+
+
+def _order(token: str) -> OrderView:
+    return orders.page(token) or abort(404)
+
+
+def _show(view: OrderView) -> str:
+    return render_template("checkout/order.html", order=view, action_form=FlaskForm(), now=clock.now())

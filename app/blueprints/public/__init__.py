@@ -1,0 +1,1 @@
+"""The pages anybody may see: the list of sessions, one session, calendars."""

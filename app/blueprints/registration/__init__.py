@@ -1,0 +1,1 @@
+"""The booking form, the check page and leaving for Stripe."""

@@ -1,0 +1,133 @@
+"""The booking form, the check page and the way to Stripe. Anybody may ask; the service decides inside its transaction."""
+
+from __future__ import annotations
+
+import secrets
+
+from flask import Blueprint, abort, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from ... import clock
+from ...config import current_settings
+from ...queries import club_sessions
+from ...queries.club_sessions import SessionView
+from ...rules import capacity, pricing
+from ...rules.refusals import PriceChanged, Refusal
+from ...security import public
+from ...services import checkout
+from ...services.registrations import Applicant
+from ...templating import refusal_text
+from .. import viewer
+from .forms import RegistrationForm
+
+bp = Blueprint("registration", __name__, url_prefix="/sessions/<slug:slug>/register")
+
+
+@bp.route("", methods=["GET", "POST"])
+@public
+def register(slug: str) -> ResponseReturnValue:
+    """Ask for a place. Success leaves for Stripe or the order page; a refusal shows the form, the check or a page of its own."""
+    page = _page(slug)
+    form = _form(page)
+    if request.method == "GET":
+        return _closed_or_form(page, form)
+    if not form.validate():
+        return _show_form(page, form), 422
+    try:
+        destination = checkout.begin_registration(slug, _applicant(form))
+    except Refusal as refusal:
+        return _refused(_page(slug), form, refusal)
+    viewer.remember_order(destination.order_token)
+    return redirect(destination.url, 303)
+
+
+@bp.post("/check")
+@public
+def check(slug: str) -> ResponseReturnValue:
+    """Check your answers: everything once more, with the total, before anything is kept. Changes nothing."""
+    page = _page(slug)
+    form = _form(page)
+    if not page.bookable:
+        return _closed_or_form(page, form)
+    if not form.validate():
+        return _show_form(page, form), 422
+    return _show_check(page, form)
+
+
+@bp.post("/change")
+@public
+def change(slug: str) -> ResponseReturnValue:
+    """Back from the check page to the form with everything kept. Changes nothing."""
+    page = _page(slug)
+    return _show_form(page, _form(page))
+
+
+def _page(slug: str) -> SessionView:
+    return club_sessions.page(slug, clock.now(), is_member=viewer.is_member()) or abort(404)
+
+
+def _form(page: SessionView) -> RegistrationForm:
+    return RegistrationForm(max_places=page.max_places, expected_price_cents=page.quote.unit_cents)
+
+
+def _applicant(form: RegistrationForm) -> Applicant:
+    return Applicant(
+        name=form.name.data,
+        email=form.email.data,
+        places=form.places.data,
+        expected_price_cents=form.expected_price_cents.data,
+        attempt=form.attempt.data,
+        accept_waitlist=form.accept_waitlist.data,
+        user_id=viewer.user_id(),
+        known_orders=viewer.known_orders(),
+    )
+
+
+def _decision(page: SessionView, places: int | None = None) -> capacity.Decision:
+    waits = page.counters.waitlist_open or (places is not None and page.places_left < places and page.waitlist_left >= places)
+    return capacity.Decision.WAITLIST if waits else capacity.Decision.PLACE
+
+
+def _closed_or_form(page: SessionView, form: RegistrationForm) -> ResponseReturnValue:
+    if page.bookable:
+        return _show_form(page, form)
+    try:
+        capacity.check_open(page.window, clock.now(), is_member=viewer.is_member())
+        capacity.decide_entry(page.counters, 1, accept_waitlist=True)
+    except Refusal as refusal:
+        return _refused(page, form, refusal)
+    return _show_form(page, form)
+
+
+def _show_form(page: SessionView, form: RegistrationForm, notice: Refusal | None = None) -> str:
+    return render_template("registration/form.html", page=page, form=form, decision=_decision(page), notice=notice)
+
+
+def _show_check(page: SessionView, form: RegistrationForm, *, changed_price: bool = False) -> str:
+    quote = pricing.quote(page.prices, form.places.data, is_member=viewer.is_member())
+    return render_template(
+        "registration/check.html",
+        page=page,
+        form=form,
+        quote=quote,
+        decision=_decision(page, form.places.data),
+        hold_minutes=current_settings().hold_minutes,
+        changed_price=changed_price,
+        now=clock.now(),
+    )
+
+
+def _refused(page: SessionView, form: RegistrationForm, refusal: Refusal) -> ResponseReturnValue:
+    """The same words for the same refusal: on its field, above the form, on the check page, or on a page of its own."""
+    match refusal.page:
+        case "check_email":
+            return render_template("registration/check_email.html", page=page, email=form.email.data), refusal.status
+        case "check" if isinstance(refusal, PriceChanged):
+            return _show_check(page, form, changed_price=True), refusal.status
+        case "full" | "closed" | "ended":
+            return render_template("registration/closed.html", page=page, refusal=refusal), refusal.status
+    form.attempt.data = secrets.token_urlsafe(18)  # the one before has been used up by the order that came to nothing
+    if refusal.field is not None:
+        form[refusal.field].errors = [refusal_text(refusal)]
+        return _show_form(page, form), refusal.status
+    return _show_form(page, form, notice=refusal), refusal.status

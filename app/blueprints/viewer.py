@@ -1,0 +1,40 @@
+"""Who is looking, as services and queries want it. Called by every blueprint that shows a price or acts for somebody."""
+
+from __future__ import annotations
+
+from flask import session as cookie
+from flask_login import current_user
+
+from .. import clock
+from ..extensions import db
+from ..queries import memberships
+from ..services import audit
+
+KNOWN_ORDERS = "orders"
+KNOWN_LIMIT = 20
+
+
+def user_id() -> int | None:
+    """The id of the person signed in, or None."""
+    return current_user.user_id if current_user.is_authenticated else None
+
+
+def actor() -> str:
+    """How the record names whoever acts here."""
+    return audit.by_user(current_user.user_id) if current_user.is_authenticated else audit.GUEST
+
+
+def is_member() -> bool:
+    """Whether the viewer has an active membership now; no statement for a visitor."""
+    return memberships.is_active_member(db.session(), user_id(), None, clock.now())
+
+
+def known_orders() -> tuple[str, ...]:
+    """Tokens of the orders this browser made: who comes back with them is the same person."""
+    kept = cookie.get(KNOWN_ORDERS, [])
+    return tuple(token for token in kept if isinstance(token, str)) if isinstance(kept, list) else ()
+
+
+def remember_order(token: str) -> None:
+    """Keep the order's token in this browser's signed cookie, the newest few only."""
+    cookie[KNOWN_ORDERS] = [*(t for t in known_orders() if t != token), token][-KNOWN_LIMIT:]

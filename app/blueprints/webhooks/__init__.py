@@ -1,0 +1,1 @@
+"""Where Stripe posts its events."""

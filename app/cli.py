@@ -1,0 +1,110 @@
+"""The terminal: each command of the contract (DESIGN §7) parses, calls one use case and answers. Registered by ``create_app``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from flask import Flask, current_app
+
+from . import jobs
+from .config import SettingsError, current_settings, unsafe
+from .rules.addresses import normalise_email
+from .rules.refusals import Refusal
+from .rules.statuses import Role
+
+
+def init_cli(app: Flask) -> None:
+    """Give the app its commands."""
+    for command in (create_user, import_sessions, worker, doctor, demo):
+        app.cli.add_command(command)
+
+
+@click.command("create-user")
+@click.option("--email", required=True, help="The address they sign in with.")
+@click.option("--name", required=True)
+@click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.NONE.value, show_default=True)
+def create_user(email: str, name: str, role: str) -> None:
+    """Add somebody who can sign in; the password is read from standard input."""
+    from .services import users
+
+    address = normalise_email(email)
+    if address is None:
+        raise click.ClickException(f"{email!r} is not an e-mail address like name@example.com.")
+    password = click.prompt("Password", hide_input=True, confirmation_prompt=True) if sys.stdin.isatty() else sys.stdin.readline()
+    try:
+        users.create_user(address, name, Role(role), password.rstrip("\r\n"))
+    except Refusal as refusal:
+        raise click.ClickException(_words(refusal)) from None
+    click.echo(f"{address} can sign in as {role}.")
+
+
+@click.command("import-sessions")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_sessions(file: Path) -> None:
+    """Add club sessions from a JSON list or a CSV file: all of them or, with line-numbered errors, none. Prints their slugs."""
+    from .services import club_session_import
+
+    try:
+        slugs = club_session_import.import_sessions(file)
+    except club_session_import.ImportFailed as failed:
+        raise click.ClickException("Nothing was imported.\n" + "\n".join(failed.errors)) from None
+    for slug in slugs:
+        click.echo(slug)
+
+
+@click.command("worker")
+@click.option("--once", is_flag=True, help="Do what is due and exit.")
+def worker(once: bool) -> None:
+    """Do the background work: send mail, end holds, settle payments, send refunds."""
+    _require_safe()
+    if once:
+        for name, count in jobs.run_due().items():
+            click.echo(f"{name}: {count}")
+        return
+    background = jobs.Worker(_app())
+    background.start()
+    click.echo("Worker running. Stop it with Ctrl-C.")
+    try:
+        background.wait()
+    finally:
+        background.stop()
+
+
+@click.command("doctor")
+def doctor() -> None:
+    """Check settings, counters against rows, the ledger, migrations and the background work; exit 1 on a finding."""
+    from .services import health_check
+
+    findings = [*unsafe(current_settings()), *health_check.findings()]
+    for finding in findings:
+        click.echo(f"✗ {finding}")
+    if findings:
+        raise SystemExit(1)
+    click.echo("✓ Settings, counters, ledger, migrations and background work are in order.")
+
+
+@click.command("demo")
+@click.option("--port", default=5000, show_default=True, help="Port of the site; the local Stripe takes another.")
+def demo(port: int) -> None:
+    """Everything in one command: database, sample sessions, site, worker, local Stripe and local mail."""
+    from . import demo as demonstration
+
+    demonstration.run(port)
+
+
+def _require_safe() -> None:
+    if problems := unsafe(current_settings()):
+        raise SettingsError("Muster does not start:\n- " + "\n- ".join(problems))
+
+
+def _words(refusal: Refusal) -> str:
+    from .templating import refusal_text
+
+    with _app().test_request_context():
+        return refusal_text(refusal)
+
+
+def _app() -> Flask:
+    return current_app._get_current_object()  # type: ignore[attr-defined,no-any-return]

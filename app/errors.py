@@ -1,0 +1,69 @@
+"""What a person reads when something goes wrong: words that say what to do, never a detail meant for developers."""
+
+from __future__ import annotations
+
+from flask import Flask, current_app, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from .rules.refusals import Refusal
+from .templating import refusal_text
+
+
+def init_errors(app: Flask) -> None:
+    """Register the handlers."""
+    app.register_error_handler(CSRFError, _csrf)
+    app.register_error_handler(Refusal, _refusal)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(OperationalError, _database)
+    app.register_error_handler(PoolTimeout, _database)
+    app.register_error_handler(Exception, _bug)
+
+
+def page(code: int, heading: str, text: str) -> ResponseReturnValue:
+    """One error page for everything, in the layout of the site."""
+    return render_template("errors/error.html", code=code, heading=heading, text=text), code
+
+
+def _csrf(_error: CSRFError) -> ResponseReturnValue:
+    return page(400, _("This page has been open too long"), _("Go back, reload the page and send the form again. Nothing has been changed."))
+
+
+def _refusal(refusal: Refusal) -> ResponseReturnValue:
+    return page(refusal.status, _("That did not work"), refusal_text(refusal))
+
+
+def _http(error: HTTPException) -> ResponseReturnValue:
+    code = error.code or 500
+    if code < 400:
+        return error.get_response()
+    heading, text = _words().get(code, _words()[500])
+    return page(code, heading, text)
+
+
+def _database(error: DBAPIError) -> ResponseReturnValue:
+    current_app.logger.error("database unavailable for %s: %s", request.endpoint, type(getattr(error, "orig", error)).__name__)
+    body, code = page(503, *_words()[503])  # type: ignore[misc]
+    return body, code, {"Retry-After": "30"}
+
+
+def _bug(_error: Exception) -> ResponseReturnValue:
+    current_app.logger.exception("unexpected error in %s", request.endpoint)
+    return page(500, *_words()[500])
+
+
+def _words() -> dict[int, tuple[str, str]]:
+    return {
+        400: (_("We could not read that"), _("Check the address, or go back and try again.")),
+        403: (_("You may not see this page"), _("Sign in with an account that may, or ask an administrator of your club.")),
+        404: (_("Page not found"), _("If you typed the address, check it. If you followed a link from an e-mail, use the newest e-mail we sent you.")),
+        405: (_("That does not work here"), _("Go back and use the buttons on the page.")),
+        413: (_("That is too much"), _("What you sent is larger than this page takes. Shorten it and try again.")),
+        429: (_("Too many tries"), _("Wait a few minutes and try again.")),
+        500: (_("Something went wrong on our side"), _("Nothing you did caused this. If you have paid, your payment is safe. Please try again in a minute.")),
+        503: (_("We cannot do that right now"), _("Please try again in a minute. If you have paid, your payment is safe.")),
+    }  # fmt: skip

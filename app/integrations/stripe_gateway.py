@@ -1,0 +1,241 @@
+"""Stripe behind the PaymentGateway Protocol: the only file that imports ``stripe``. Facts come from STRIPE.md.
+
+SDK objects are turned into our dataclasses here and go no further; its exceptions become refused, busy or unknown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import stripe
+
+from .. import clock
+from ..config import Settings
+from ..transaction import end_read, require_none_open
+from .payments import (
+    Checkout,
+    CheckoutRequest,
+    CheckoutStatus,
+    Event,
+    GatewayBusy,
+    GatewayMissing,
+    GatewayRefused,
+    GatewayUnknown,
+    ProviderRefund,
+    SignatureInvalid,
+)
+
+T = TypeVar("T")
+
+TOLERANCE_SECONDS = 300
+TIMEOUT_SECONDS = (3, 10)  # connect, read: the SDK's own default waits 80 s
+RETRIES = 2
+RETRIES_WHILE_SOMEBODY_WAITS = 1
+METADATA_MARK = "orderId"
+"""Every Checkout of ours carries this key; what does not belongs to another app on the account."""
+
+
+class StripeGateway:
+    """Calls Stripe (or whatever ``STRIPE_API_BASE`` names) with a bounded time, never inside a transaction."""
+
+    def __init__(self, settings: Settings) -> None:
+        stripe.enable_telemetry = False  # else it writes to the home directory, and dies where there is none
+        self._live = settings.live
+        self._secrets = settings.stripe_webhook_secrets
+        self._client = stripe.StripeClient(
+            settings.stripe_secret_key,
+            base_addresses={"api": settings.stripe_api_base},
+            max_network_retries=RETRIES,
+            http_client=stripe.RequestsClient(timeout=TIMEOUT_SECONDS),
+        )
+
+    def checkout_params(self, request: CheckoutRequest) -> dict[str, Any]:
+        """Parameters of a hosted Checkout in payment mode; stored before the call, so a repeat is the same call."""
+        metadata = dict(request.metadata)
+        return {
+            "mode": "payment",
+            "line_items": [
+                {
+                    "quantity": line.quantity,
+                    "price_data": {
+                        "currency": request.currency.lower(),
+                        "unit_amount": line.unit_amount_cents,
+                        "product_data": {"name": line.name},
+                    },
+                }
+                for line in request.lines
+            ],
+            "customer_email": request.customer_email,
+            "client_reference_id": request.order_reference,
+            "metadata": metadata,
+            # Stripe does not copy a Checkout's metadata to its PaymentIntent (STRIPE §1.7).
+            "payment_intent_data": {"metadata": metadata},
+            "success_url": request.success_url,
+            "cancel_url": request.cancel_url,
+            "expires_at": int(request.expires_at.timestamp()),
+            "allowed_payment_method_types": ["card"],
+            "adaptive_pricing": {"enabled": False},
+        }
+
+    def create_checkout(self, params: Mapping[str, Any], idempotency_key: str) -> Checkout:
+        """Create it, or get the one that this key already made."""
+        options = {"idempotency_key": idempotency_key, "max_network_retries": RETRIES_WHILE_SOMEBODY_WAITS}
+        return _checkout(self._call(lambda: self._client.v1.checkout.sessions.create(params, options)))  # type: ignore[arg-type]
+
+    def retrieve_checkout(self, checkout_id: str) -> Checkout:
+        """Fetch it; GatewayRefused when Stripe does not know it."""
+        return _checkout(self._call(lambda: self._client.v1.checkout.sessions.retrieve(checkout_id)))
+
+    def expire_checkout(self, checkout_id: str) -> Checkout:
+        """Expire, then look. A refusal to expire only means that it is no longer open: what it is now decides."""
+        try:
+            return _checkout(self._call(lambda: self._client.v1.checkout.sessions.expire(checkout_id)))
+        except GatewayMissing:
+            raise
+        except GatewayRefused:
+            return self.retrieve_checkout(checkout_id)
+
+    def create_refund(
+        self, payment_intent_id: str, amount_cents: int, idempotency_key: str, metadata: Mapping[str, str]
+    ) -> ProviderRefund:
+        """Refund part or all of a payment; the same key never refunds twice (within a day)."""
+        params = {
+            "payment_intent": payment_intent_id,
+            "amount": amount_cents,
+            "reason": "requested_by_customer",
+            "metadata": dict(metadata),
+        }
+        options = {"idempotency_key": idempotency_key}
+        return _refund(self._call(lambda: self._client.v1.refunds.create(params, options)))  # type: ignore[arg-type]
+
+    def find_refund(self, payment_intent_id: str, refund_key: str) -> ProviderRefund | None:
+        """Look through the payment's refunds for ours: what to do when a key is older than Stripe remembers."""
+        page = self._call(lambda: self._client.v1.refunds.list({"payment_intent": payment_intent_id, "limit": 100}))
+        return next((r for r in map(_refund, page.data) if r.refund_key == refund_key), None)
+
+    def verify_event(self, body: bytes, signature: str | None) -> Event:
+        """Check signature, age both ways and mode, without building SDK objects (26 µs instead of 689)."""
+        if not any(self._signed(body, signature or "", secret) for secret in self._secrets):
+            raise SignatureInvalid("no configured secret matches")
+        _check_not_from_the_future(signature or "")
+        try:
+            payload = json.loads(body)
+        except ValueError as error:
+            raise SignatureInvalid("signed, but not JSON") from error
+        if not isinstance(payload, dict) or payload.get("object") != "event" or not isinstance(payload.get("id"), str):
+            raise SignatureInvalid("signed, but not an event")
+        if bool(payload.get("livemode")) != self._live:
+            raise SignatureInvalid("event and key are of different modes")
+        return _event(payload)
+
+    def read_event(self, payload: Mapping[str, Any]) -> Event:
+        """An event kept in the inbox, verified when it came, in our words again."""
+        return _event(payload)
+
+    @staticmethod
+    def _signed(body: bytes, signature: str, secret: str) -> bool:
+        try:
+            return bool(stripe.WebhookSignature.verify_header(body.decode("utf-8"), signature, secret, TOLERANCE_SECONDS))
+        except (stripe.SignatureVerificationError, ValueError, TypeError):
+            return False  # TypeError: a forged header with a non-ASCII signature (STRIPE §0.7)
+
+    @staticmethod
+    def _call(call: Callable[[], T]) -> T:
+        require_none_open("calling Stripe")
+        end_read()  # no pooled connection waits for Stripe
+        try:
+            return call()
+        except stripe.RateLimitError as error:
+            raise GatewayBusy(_describe(error)) from error
+        except (stripe.APIConnectionError, stripe.APIError, stripe.IdempotencyError) as error:
+            # An IdempotencyError says that some call with this key did act: what it made is not known here.
+            raise GatewayUnknown(_describe(error)) from error
+        except stripe.StripeError as error:
+            kind = GatewayMissing if error.http_status == 404 or error.code == "resource_missing" else GatewayRefused
+            raise kind(_describe(error)) from error
+
+
+def _describe(error: stripe.StripeError) -> str:
+    """What staff may read: kind, code and request id. Never the message, which may repeat what a person typed."""
+    return f"{type(error).__name__} {error.http_status or '-'} {error.code or '-'} {error.request_id or '-'}"
+
+
+def _check_not_from_the_future(signature: str) -> None:
+    """The SDK's tolerance is one-sided: a timestamp a day ahead passes (STRIPE §1.5)."""
+    stamp = next((part[2:] for part in signature.split(",") if part.startswith("t=")), "")
+    if not stamp.isdigit() or int(stamp) > clock.now().timestamp() + TOLERANCE_SECONDS:
+        raise SignatureInvalid("timestamp lies in the future")
+
+
+def _checkout(s: stripe.checkout.Session) -> Checkout:
+    return checkout_from(s.to_dict(for_json=True))
+
+
+def checkout_from(s: Mapping[str, Any]) -> Checkout:
+    """Stripe's JSON of a Checkout Session in our words; raises GatewayUnknown when it is not one."""
+    try:
+        intent = s["payment_intent"]
+        metadata = s.get("metadata") or {}
+        return Checkout(
+            id=s["id"],
+            url=s.get("url"),
+            status=CheckoutStatus(s["status"]),
+            paid=s["payment_status"] in ("paid", "no_payment_required"),
+            amount_total_cents=s["amount_total"] or 0,
+            amount_discount_cents=(s.get("total_details") or {}).get("amount_discount") or 0,
+            currency=(s["currency"] or "").upper(),
+            payment_intent_id=intent["id"] if isinstance(intent, dict) else intent,
+            order_reference=s.get("client_reference_id"),
+            live=bool(s["livemode"]),
+            ours=METADATA_MARK in metadata,
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise GatewayUnknown(f"an answer that is no Checkout Session: {type(error).__name__}") from error
+
+
+def _refund(r: stripe.Refund) -> ProviderRefund:
+    return refund_from(r.to_dict(for_json=True))
+
+
+def refund_from(r: Mapping[str, Any]) -> ProviderRefund:
+    """Stripe's JSON of a refund in our words; raises GatewayUnknown when it is not one."""
+    try:
+        intent = r.get("payment_intent")
+        return ProviderRefund(
+            id=r["id"],
+            payment_intent_id=intent["id"] if isinstance(intent, dict) else intent,
+            amount_cents=r["amount"],
+            currency=r["currency"].upper(),
+            status=r.get("status") or "pending",
+            refund_key=(r.get("metadata") or {}).get("refundId"),
+            failure_reason=r.get("failure_reason"),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise GatewayUnknown(f"an answer that is no refund: {type(error).__name__}") from error
+
+
+def _event(payload: Mapping[str, Any]) -> Event:
+    obj = payload.get("data", {}).get("object") if isinstance(payload.get("data"), dict) else None
+    thing: Mapping[str, Any] = obj if isinstance(obj, dict) else {}
+    kind = thing.get("object")
+    intent = thing.get("id") if kind == "payment_intent" else thing.get("payment_intent")
+    return Event(
+        id=str(payload["id"]),
+        type=str(payload.get("type", "")),
+        live=bool(payload.get("livemode")),
+        payload=payload,
+        checkout=_quietly(lambda: checkout_from(thing)) if kind == "checkout.session" else None,
+        refund=_quietly(lambda: refund_from(thing)) if kind == "refund" else None,
+        object_id=thing.get("id") if isinstance(thing.get("id"), str) else None,
+        payment_intent_id=intent if isinstance(intent, str) else None,
+    )
+
+
+def _quietly(build: Callable[[], T]) -> T | None:
+    """None for a signed object that lacks what we need: the event is kept and shown to staff instead of lost."""
+    try:
+        return build()
+    except GatewayUnknown:
+        return None

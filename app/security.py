@@ -1,0 +1,171 @@
+"""Who may do what, and what browsers are told. Every route declares its permission with one of the decorators below.
+
+``init_security`` is called once by ``create_app``; an architecture test fails for a route without a permission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import secure
+from flask import Flask, Response, abort, current_app, redirect, request, url_for
+from flask_login import UserMixin, current_user
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import BaseConverter
+
+from .config import Settings
+from .extensions import csrf, limiter, login_manager
+from .rules.statuses import Role
+from .services import users
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+MAX_BODY = 512 * 1024
+RANK = {Role.NONE: 0, Role.DESK: 1, Role.STAFF: 2, Role.ADMIN: 3}
+
+
+class SlugConverter(BaseConverter):
+    """The address of a club session: lower case, digits, single hyphens."""
+
+    regex = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+
+
+class TokenConverter(BaseConverter):
+    """An unguessable token; anything shorter is no address of ours."""
+
+    regex = r"[A-Za-z0-9_-]{22,64}"
+
+
+class SignedIn(UserMixin):
+    """Who the cookie says is here, read afresh at each request that asks."""
+
+    def __init__(self, user: users.SignedIn) -> None:
+        self.user_id, self.name, self.email, self.role = user.id, user.name, user.email, user.role
+        self._token = user.sign_in_token
+
+    def get_id(self) -> str:
+        return self._token
+
+
+def _declare(view: View, permission: str) -> View:
+    view.muster_permission = permission  # type: ignore[attr-defined]
+    return view
+
+
+def public(view: View) -> View:
+    """Anybody may."""
+    return _declare(view, "public")
+
+
+def by_secret_link(view: View) -> View:
+    """Whoever holds the token in the address may; the view answers 404 for any other."""
+    return _declare(view, "secret_link")
+
+
+def signed_by_stripe(view: View) -> View:
+    """Only a body signed by Stripe is acted on; the one route without CSRF."""
+    return cast(View, csrf.exempt(_declare(view, "stripe")))
+
+
+def operator(view: View) -> View:
+    """For monitors; says nothing about anybody."""
+    return _declare(view, "operator")
+
+
+def signed_in(view: View) -> View:
+    """Somebody signed in; others are sent to sign in and come back."""
+    return _guard(view, "signed_in", Role.NONE)
+
+
+def staff_only(role: Role) -> Callable[[View], View]:
+    """Somebody of at least this role. Visitors are sent to sign in; the signed-in without the role get 403."""
+    return lambda view: _guard(view, f"role:{role}", role)
+
+
+def _guard(view: View, permission: str, role: Role) -> View:
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if not current_user.is_authenticated:
+            back = request.full_path.rstrip("?") if request.method == "GET" else None
+            return redirect(url_for("accounts.sign_in", next=back), 303)
+        if RANK[current_user.role] < RANK[role]:
+            abort(403)
+        response = current_app.make_response(view(*args, **kwargs))
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return _declare(cast(View, guarded), permission)
+
+
+def may(role: Role) -> bool:
+    """Whether the person here has at least this role; for links that only some should see."""
+    return bool(current_user.is_authenticated) and RANK[current_user.role] >= RANK[role]
+
+
+def init_security(app: Flask, settings: Settings) -> None:
+    """Cookies, CSRF, sign-in, limits, trusted hosts and proxies, and the headers of every answer."""
+    https = settings.site_url.startswith("https://")
+    app.config.update(
+        SESSION_COOKIE_NAME="__Host-muster" if https else "muster",
+        SESSION_COOKIE_SECURE=https,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",  # not Strict: the return from Stripe is cross-site (STACK trap 7)
+        PERMANENT_SESSION_LIFETIME=timedelta(days=30),
+        MAX_CONTENT_LENGTH=MAX_BODY,
+        MAX_FORM_MEMORY_SIZE=MAX_BODY,
+        TRUSTED_HOSTS=[settings.host, "localhost", "127.0.0.1", "[::1]"],
+        WTF_CSRF_TIME_LIMIT=12 * 3600,
+        RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
+        RATELIMIT_ENABLED=True,
+    )
+    app.url_map.converters.update(slug=SlugConverter, token=TokenConverter)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    csrf.init_app(app)
+    limiter.init_app(app)
+    login_manager.init_app(app)
+    login_manager.session_protection = None
+    login_manager.user_loader(_load_user)
+    app.after_request(_headers(settings, https))
+
+
+def _load_user(token: str) -> SignedIn | None:
+    user = users.find_by_sign_in_token(token)
+    return None if user is None else SignedIn(user)
+
+
+def _headers(settings: Settings, https: bool) -> Callable[[Response], Response]:
+    policy = (
+        secure.ContentSecurityPolicy()
+        .default_src("'none'")
+        .style_src("'self'")
+        .script_src("'self'")
+        .img_src("'self'", "data:")
+        .connect_src("'self'")
+        .font_src("'self'")
+        # A form that ends at Stripe is blocked unless Stripe's origin is listed (STACK trap 1).
+        .form_action("'self'", *settings.checkout_origins)
+        .base_uri("'none'")
+        .frame_ancestors("'none'")
+    )
+    headers = secure.Secure(
+        csp=policy,
+        hsts=secure.StrictTransportSecurity().max_age(31536000) if https else None,
+        xfo=secure.XFrameOptions().deny(),
+        xcto=secure.XContentTypeOptions().nosniff(),
+        # Order pages are secret links: no other site may learn them; same-origin keeps the CSRF referrer check working.
+        referrer=secure.ReferrerPolicy().same_origin(),
+        permissions=secure.PermissionsPolicy().geolocation().microphone().camera(),
+        coop=secure.CrossOriginOpenerPolicy().same_origin(),
+    ).headers
+
+    def add(response: Response) -> Response:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    return add

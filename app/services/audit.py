@@ -1,0 +1,23 @@
+"""Writes the record of who did what, in the transaction of the change itself (promise 7). Called by every service that changes state."""
+
+from __future__ import annotations
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from ..models import AuditEntry
+
+GUEST = "guest"
+STRIPE = "stripe"
+WORKER = "worker"
+COMMAND = "command"
+
+
+def by_user(user_id: int) -> str:
+    """The actor string of somebody signed in; never an e-mail address."""
+    return f"user:{user_id}"
+
+
+def record(db: Session, actor: str, action: str, kind: str, subject_id: int, **detail: object) -> None:
+    """Add one audit entry; ``detail`` must be JSON and hold nothing secret."""
+    db.execute(insert(AuditEntry).values(actor=actor, action=action, subject_kind=kind, subject_id=subject_id, detail=detail))

@@ -1,0 +1,17 @@
+"""Names the work that happens later: each job for promptness, each scan for truth. Called once by ``create_app``."""
+
+from __future__ import annotations
+
+from .. import jobs
+from . import holds, outbox, refunds, stripe_inbox
+
+
+def register() -> None:
+    """Tell the job engine what it may run. A job and the scan of the same work may run at once: each claims its row."""
+    jobs.register_job("send_email", outbox.send_owed)
+    jobs.register_job("send_refund", refunds.send_owed)
+    jobs.register_scan("holds ended", holds.end_due_holds)
+    jobs.register_scan("payments settled", holds.settle_unsettled_payments)
+    jobs.register_scan("events retried", stripe_inbox.retry_unprocessed)
+    jobs.register_scan("refunds sent", refunds.send_due_refunds)
+    jobs.register_scan("mails sent", outbox.send_due)

@@ -1,0 +1,124 @@
+"""Intent, network, result for paying: opens Stripe's Checkout for a committed payment row and stores what came of it.
+
+Called by the registration form and by "Pay now". A lost answer is repeated with the same stored key and parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import current_app
+from sqlalchemy import select, update
+
+from .. import clock
+from ..config import current_settings
+from ..extensions import db as flask_db
+from ..integrations import gateway
+from ..integrations.payments import Checkout, GatewayError, GatewayRefused
+from ..models import Order, Payment
+from ..rules import holds
+from ..rules.refusals import AlreadyRegistered, OrderNotOpen, PaymentsDown
+from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus
+from ..transaction import retried, transaction
+from . import ending, orders, registrations
+from .registrations import Applicant, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where the person goes next, and the order it is about (its token is kept by their browser)."""
+
+    url: str
+    order_token: str
+
+
+def begin_registration(slug: str, applicant: Applicant) -> Destination:
+    """Register and leave for Stripe (or for the order page when nothing is to pay). Raises the Refusal that fits.
+
+    When Stripe cannot be reached or refuses, the hold is gone before PaymentsDown is raised.
+    """
+    entered = registrations.register(slug, applicant)
+    match entered.outcome:
+        case Outcome.ALREADY_IN:
+            raise AlreadyRegistered
+        case Outcome.RESUMED:
+            return _resume(entered.order_token)
+        case Outcome.TO_PAY if entered.payment_id is not None:
+            try:
+                return Destination(_open(entered.payment_id), entered.order_token)
+            except GatewayError as error:
+                current_app.logger.warning("checkout not opened: %s", error)
+                ending.abandon(entered.payment_id, str(error), certain=isinstance(error, GatewayRefused))
+                raise PaymentsDown from error
+    return Destination(order_url(entered.order_token), entered.order_token)
+
+
+def pay(order_token: str) -> Destination:
+    """"Pay now" on an open order: the same Checkout while it can be paid, else a new attempt. Raises OrderNotOpen, PaymentsDown."""
+    payment_id, url = _payable(order_token)
+    if url is not None:
+        return Destination(url, order_token)
+    try:
+        return Destination(_open(payment_id), order_token)
+    except GatewayError as error:
+        raise PaymentsDown from error
+
+
+def order_url(token: str) -> str:
+    return f"{current_settings().site_url}/orders/{token}"
+
+
+def _resume(order_token: str) -> Destination:
+    """The same person again: the same Checkout, or the order page when there is nothing to pay or Stripe is away."""
+    try:
+        return pay(order_token)
+    except (OrderNotOpen, PaymentsDown):
+        return Destination(order_url(order_token), order_token)
+
+
+@retried
+def _payable(order_token: str) -> tuple[int, str | None]:
+    """The payment to use for this order, and its Checkout's address when it has one. Makes the next attempt if need be."""
+    now = clock.now()
+    with transaction() as db:
+        order_id = db.execute(select(Order.id).where(Order.token == order_token)).scalar_one_or_none()
+        if order_id is None:
+            raise OrderNotOpen
+        order = orders.lock(db, order_id)
+        if order.status is not OrderStatus.PENDING or order.hold_expires_at is None or order.cancel_requested_at is not None:
+            raise OrderNotOpen
+        payment = db.execute(
+            select(Payment).where(Payment.order_id == order_id, Payment.status.in_(UNSETTLED))
+        ).scalar_one_or_none()
+        if payment is None and now < order.hold_expires_at:
+            return orders.add_next_payment(db, order, now), None
+        if payment is None or payment.status is PaymentStatus.PROCESSING or now >= payment.expires_at:
+            raise OrderNotOpen
+        return payment.id, payment.checkout_url
+
+
+def _open(payment_id: int) -> str:
+    """Create the Checkout (or get the one this key already made) and store it. Raises GatewayError, OrderNotOpen."""
+    row = flask_db.session.execute(select(Payment.params, Payment.idempotency_key).where(Payment.id == payment_id)).one()
+    checkout = gateway().create_checkout(row.params, row.idempotency_key)
+    if not _store(payment_id, checkout):
+        gateway().expire_checkout(checkout.id)  # the order ended while Stripe answered: nobody may pay for it
+        raise OrderNotOpen
+    if checkout.url is None:
+        raise OrderNotOpen
+    return checkout.url
+
+
+@retried
+def _store(payment_id: int, checkout: Checkout) -> bool:
+    """Store the Checkout; False when the payment is no longer waiting for one that may be paid."""
+    now = clock.now()
+    with transaction() as db:
+        order_id = db.execute(select(Payment.order_id).where(Payment.id == payment_id)).scalar_one()
+        order = orders.lock(db, order_id)
+        made = {"checkout_id": checkout.id, "checkout_url": checkout.url, "next_check_at": now + holds.CHECK_EVERY}
+        unmade = update(Payment).where(Payment.id == payment_id, Payment.status == PaymentStatus.CREATED)
+        db.execute(unmade.values(status=PaymentStatus.OPEN, **made))
+        row = db.execute(select(Payment.checkout_id, Payment.status).where(Payment.id == payment_id)).one()
+        same = row.checkout_id == checkout.id  # another request with the same key may have stored it first
+        return order.status is OrderStatus.PENDING and same and row.status is PaymentStatus.OPEN

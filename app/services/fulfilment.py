@@ -1,0 +1,184 @@
+"""Turns Stripe's own word about a Checkout into places, money in the books and mail owed. Idempotent, keyed on the payment.
+
+Called inside one transaction by the webhook, the return page and the worker alike, so every trigger ends in the same state
+(promise 6). Nothing here trusts anything but the Checkout handed in, which was fetched from Stripe or signed by it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from .. import clock
+from ..config import current_settings
+from ..integrations.payments import Checkout, CheckoutStatus
+from ..models import Order, OrderItem, Payment
+from ..rules import holds
+from ..rules.statuses import PAYMENT_MOVES, OrderStatus, PaymentStatus, sources
+from . import audit, cases, item_kinds, ledger, letters, orders, refunds, releasing
+from .writes import changed
+
+
+class Applied(StrEnum):
+    """What applying a Checkout came to."""
+
+    FULFILLED = "fulfilled"
+    ALREADY = "already"
+    REFUNDED = "refunded"
+    MISMATCH = "mismatch"
+    PROCESSING = "processing"
+    EXPIRED = "expired"
+    STILL_OPEN = "still_open"
+
+
+def find_payment(db: Session, checkout: Checkout) -> Payment | None:
+    """The payment this Checkout pays: by its id, or the attempt of the order it names whose answer from Stripe was lost."""
+    found = db.execute(select(Payment).where(Payment.checkout_id == checkout.id)).scalar_one_or_none()
+    if found is not None or not checkout.ours or not checkout.order_reference:
+        return found
+    lost = (
+        select(Payment)
+        .join(Order, Order.id == Payment.order_id)
+        .where(Order.reference == checkout.order_reference, Payment.checkout_id.is_(None), Payment.provider == "stripe")
+        .order_by(Payment.id.desc())
+        .limit(1)
+    )
+    return db.execute(lost).scalar_one_or_none()
+
+
+def apply(db: Session, payment_id: int, checkout: Checkout, actor: str, *, end: bool = False) -> Applied:
+    """Bring our record in line with the Checkout. ``end``: the hold is over, so an expired Checkout frees the places."""
+    order_id = db.execute(select(Payment.order_id).where(Payment.id == payment_id)).scalar_one()
+    order = orders.lock(db, order_id)
+    payment = db.execute(
+        select(Payment).where(Payment.id == payment_id).execution_options(populate_existing=True)
+    ).scalar_one()
+    now = clock.now()
+    if payment.checkout_id is None:
+        _move(db, payment, PaymentStatus.OPEN, checkout_id=checkout.id, checkout_url=checkout.url)
+    if payment.status is PaymentStatus.SUCCEEDED:
+        return Applied.ALREADY
+    if checkout.paid:
+        return _capture(db, order, payment, checkout, actor, now)
+    if checkout.status is CheckoutStatus.EXPIRED:
+        _move(db, payment, PaymentStatus.EXPIRED, next_check_at=None)
+        return _expired(db, order, actor, now, end)
+    if checkout.status is CheckoutStatus.COMPLETE:
+        _move(db, payment, PaymentStatus.PROCESSING, next_check_at=now + holds.CHECK_EVERY)
+        return Applied.PROCESSING
+    db.execute(update(Payment).where(Payment.id == payment.id).values(next_check_at=now + holds.CHECK_EVERY))
+    return Applied.STILL_OPEN
+
+
+def fail_delayed(db: Session, payment_id: int, actor: str) -> None:
+    """A delayed payment method failed in the end: the attempt is over and the hold with it."""
+    order_id = db.execute(select(Payment.order_id).where(Payment.id == payment_id)).scalar_one()
+    order = orders.lock(db, order_id)
+    payment = db.execute(select(Payment).where(Payment.id == payment_id)).scalar_one()
+    if _move(db, payment, PaymentStatus.FAILED, next_check_at=None) and order.status is OrderStatus.PENDING:
+        releasing.release_order(db, order, OrderStatus.EXPIRED, actor)
+
+
+def _expired(db: Session, order: Order, actor: str, now: datetime, end: bool) -> Applied:
+    due = order.hold_expires_at is not None and now >= order.hold_expires_at
+    if order.status is OrderStatus.PENDING and (end or due or order.cancel_requested_at is not None):
+        given_up = order.cancel_requested_at is not None
+        releasing.release_order(db, order, OrderStatus.CANCELLED if given_up else OrderStatus.EXPIRED, actor)
+    return Applied.EXPIRED
+
+
+def _capture(db: Session, order: Order, payment: Payment, checkout: Checkout, actor: str, now: datetime) -> Applied:
+    """Money is there. Decide what it buys: the order, nothing because something is wrong, or its own way back."""
+    if used_elsewhere(db, payment, checkout):
+        cases.open_case(db, f"intent:{checkout.id}", "payment_used_twice", order_id=order.id, payment_id=payment.id)
+        return Applied.MISMATCH
+    captured = checkout.amount_total_cents
+    _move(
+        db,
+        payment,
+        PaymentStatus.SUCCEEDED,
+        captured_cents=captured,
+        payment_intent_id=checkout.payment_intent_id,
+        paid_at=now,
+        next_check_at=None,
+    )
+    audit.record(db, actor, "payment_captured", "order", order.id, payment=payment.id, cents=captured)
+    if problem := _mismatch(payment, checkout):
+        ledger.book(
+            db, f"payment:{payment.id}", ledger.CLEARING, ledger.SUSPENSE, captured, checkout.currency, payment_id=payment.id
+        )  # fmt: skip
+        detail = {"problem": problem, "captured_cents": captured, "currency": checkout.currency}
+        cases.open_case(db, f"payment:{payment.id}", "payment_mismatch", order_id=order.id, payment_id=payment.id, **detail)
+        return Applied.MISMATCH
+    if order.status is OrderStatus.PAID:
+        return _give_back(db, order, payment, captured, "paid_twice", "refunded_double", actor)
+    return _fulfil(db, order, payment, captured, actor, now)
+
+
+def _fulfil(db: Session, order: Order, payment: Payment, captured: int, actor: str, now: datetime) -> Applied:
+    """Each item fulfils itself; what cannot be had any more is refunded, the rest is kept."""
+    items = db.execute(select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.id)).scalars().all()
+    unavailable = 0
+    for item in items:
+        handler = item_kinds.handler(item.kind)
+        cents = item.unit_amount_cents * item.quantity
+        if order.status is not OrderStatus.CANCELLED and handler.fulfil(db, item, actor, now):
+            ledger.book(
+                db, f"payment:{payment.id}:item:{item.id}", ledger.CLEARING, ledger.revenue(item.kind), cents, payment.currency,
+                payment_id=payment.id, club_session_id=handler.club_session_id(db, item),
+            )  # fmt: skip
+        else:
+            unavailable += cents
+    if unavailable == captured:
+        template = "refunded_cancelled" if order.status is OrderStatus.CANCELLED else "refunded_late"
+        return _give_back(db, order, payment, captured, "too_late", template, actor)
+    orders.move(db, order.id, OrderStatus.PAID, paid_at=now)
+    audit.record(db, actor, "paid", "order", order.id, payment=payment.id)
+    if unavailable:
+        _owe_back(db, payment, unavailable, "too_late", actor)
+    letters.owe_order_letter(db, "confirmation", order.id, key=f"order:{order.id}", refund_cents=unavailable or None)
+    return Applied.FULFILLED
+
+
+def _give_back(db: Session, order: Order, payment: Payment, cents: int, reason: str, template: str, actor: str) -> Applied:
+    """All of it goes back, with a letter that says so."""
+    _owe_back(db, payment, cents, reason, actor)
+    letters.owe_order_letter(db, template, order.id, key=f"payment:{payment.id}", refund_cents=cents)
+    return Applied.REFUNDED
+
+
+def _owe_back(db: Session, payment: Payment, cents: int, reason: str, actor: str) -> None:
+    """Book the money as owed and write the intent to refund it; the worker calls Stripe."""
+    key = f"payment:{payment.id}:owed:{reason}"
+    ledger.book(db, key, ledger.CLEARING, ledger.OWED, cents, payment.currency, payment_id=payment.id)
+    refunds.add_refund(db, payment.id, cents, reason, actor)
+
+
+def _mismatch(payment: Payment, checkout: Checkout) -> str | None:
+    """Why this money is not what was ordered, or None (promise 5)."""
+    if checkout.live != current_settings().live:
+        return "mode"
+    if checkout.currency != payment.currency:
+        return "currency"
+    if checkout.amount_total_cents + checkout.amount_discount_cents != payment.amount_cents or checkout.amount_discount_cents:
+        return "amount"
+    return None
+
+
+def used_elsewhere(db: Session, payment: Payment, checkout: Checkout) -> bool:
+    """Whether this very money already pays another attempt: one PaymentIntent pays once."""
+    if checkout.payment_intent_id is None:
+        return False
+    other = select(Payment.id).where(Payment.payment_intent_id == checkout.payment_intent_id, Payment.id != payment.id)
+    return db.execute(other).first() is not None
+
+
+def _move(db: Session, payment: Payment, status: PaymentStatus, **values: object) -> bool:
+    allowed = [*sources(PAYMENT_MOVES, status), status]
+    statement = update(Payment).where(Payment.id == payment.id, Payment.status.in_(allowed)).values(status=status, **values)
+    done = changed(db, statement)
+    db.refresh(payment)
+    return done

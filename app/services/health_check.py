@@ -1,0 +1,84 @@
+"""What `flask doctor` looks for in the database: counters against rows, migrations, work that has stuck. Changes nothing."""
+
+from __future__ import annotations
+
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import current_app
+from sqlalchemy import case, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from .. import clock
+from ..extensions import db
+from ..models import ClubSession, OutgoingEmail, Payment, Refund, Registration
+from ..queries import due_work
+from ..rules.statuses import TAKEN, WAITING, PaymentStatus, RefundStatus
+
+LATE_SECONDS = 15 * 60
+
+
+def findings() -> list[str]:
+    """One sentence for each thing that is not as it should be; empty when all is well."""
+    try:
+        if problem := _migrations():
+            return [problem]
+        return [*_counters(), *_money(), *_late(), *_failed_mail()]
+    except SQLAlchemyError as error:
+        return [f"DATABASE_URL: the database does not answer ({type(error).__name__})."]
+
+
+def _migrations() -> str | None:
+    """The database is at the newest revision, or which command brings it there."""
+    directory = current_app.extensions["migrate"].directory
+    head = ScriptDirectory(directory).get_current_head()
+    with db.engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    if current == head:
+        return None
+    return f"The database is at revision {current or 'none'}, the code at {head}. Run: flask --app wsgi db upgrade"
+
+
+def _counters() -> list[str]:
+    """places_taken and waitlist_taken equal what the registrations add up to (promise 1)."""
+    taken = func.coalesce(func.sum(case((Registration.status.in_(TAKEN), Registration.places), else_=0)), 0)
+    waiting = func.coalesce(func.sum(case((Registration.status.in_(WAITING), Registration.places), else_=0)), 0)
+    rows = db.session.execute(
+        select(ClubSession.slug, ClubSession.places_taken, ClubSession.waitlist_taken, taken.label("taken"), waiting.label("waiting"))
+        .outerjoin(Registration, Registration.club_session_id == ClubSession.id)
+        .group_by(ClubSession.id)
+        .having((ClubSession.places_taken != taken) | (ClubSession.waitlist_taken != waiting))
+    ).all()
+    return [
+        f"{row.slug}: counted {row.places_taken} places and {row.waitlist_taken} waiting, its registrations add up to"
+        f" {row.taken} and {row.waiting}."
+        for row in rows
+    ]
+
+
+def _money() -> list[str]:
+    """No payment gives back more than it took (promise 4); at most one captured and unrefunded payment an order (promise 3)."""
+    back = func.coalesce(
+        select(func.sum(Refund.amount_cents))
+        .where(Refund.payment_id == Payment.id, Refund.status != RefundStatus.FAILED)
+        .scalar_subquery(),
+        0,
+    )
+    over = select(func.count()).select_from(Payment).where(back > Payment.captured_cents)
+    kept = select(Payment.order_id).where(Payment.status == PaymentStatus.SUCCEEDED, back < Payment.captured_cents)
+    twice = select(func.count()).select_from(kept.group_by(Payment.order_id).having(func.count() > 1).subquery())
+    refunded, double = db.session.execute(select(over.scalar_subquery(), twice.scalar_subquery())).one()
+    found = [f"{refunded} payments gave back more than they took."] if refunded else []
+    return [*found, *([f"{double} orders keep two payments."] if double else [])]
+
+
+def _late() -> list[str]:
+    return [
+        f"Background work is late: the oldest {kind} have been due for {seconds // 60} minutes. Is `flask --app wsgi worker` running?"
+        for kind, seconds in due_work.ages(clock.now()).items()
+        if seconds > LATE_SECONDS
+    ]
+
+
+def _failed_mail() -> list[str]:
+    failed = db.session.execute(select(func.count()).where(OutgoingEmail.failed_at.is_not(None))).scalar_one()
+    return [f"{failed} e-mails could not be delivered: see the outbox in the admin."] if failed else []

@@ -1,0 +1,71 @@
+"""Owes the mails about an order: gathers what they say in the transaction that causes them, and hands it to the outbox.
+
+Called by registrations, fulfilment, refunds and cancellation. The words are in templates/emails; nothing is rendered here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..config import current_settings
+from ..models import ClubSession, Order, OrderItem, Registration
+from . import outbox
+
+
+def owe_order_letter(db: Session, template: str, order_id: int, *, key: str, refund_cents: int | None = None) -> None:
+    """Owe one mail about this order to the person who ordered, once for each ``key``. Two statements and one insert."""
+    order = db.execute(select(Order).where(Order.id == order_id).execution_options(populate_existing=True)).scalar_one()
+    context = _context(db, order)
+    if refund_cents is not None:
+        context["refund"] = {"amount_cents": refund_cents}
+    outbox.owe(db, dedupe_key=f"{template}:{key}", to=order.email, template=template, context=context, order_id=order.id)
+
+
+def _context(db: Session, order: Order) -> dict[str, Any]:
+    settings = current_settings()
+    rows = db.execute(
+        select(OrderItem, Registration, ClubSession)
+        .outerjoin(Registration, Registration.id == OrderItem.registration_id)
+        .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
+        .where(OrderItem.order_id == order.id)
+        .order_by(OrderItem.id)
+    ).all()
+    return {
+        "site_name": settings.site_name,
+        "name": order.name,
+        "order_reference": order.reference,
+        "order_url": f"{settings.site_url}/orders/{order.token}",
+        "currency": order.currency,
+        "total_cents": order.total_cents,
+        "paid_at": order.paid_at.isoformat() if order.paid_at else None,
+        "items": [_item(settings.site_url, *row) for row in rows],
+    }
+
+
+def _item(site_url: str, item: OrderItem, registration: Registration | None, club_session: ClubSession | None) -> dict[str, Any]:
+    line: dict[str, Any] = {
+        "description": item.description,
+        "quantity": item.quantity,
+        "unit_amount_cents": item.unit_amount_cents,
+        "amount_cents": item.unit_amount_cents * item.quantity,
+        "session": None,
+    }
+    if registration is not None and club_session is not None:
+        line["session"] = {
+            "title": club_session.title,
+            "slug": club_session.slug,
+            "url": f"{site_url}/sessions/{club_session.slug}",
+            "location": club_session.location,
+            "starts_at": club_session.starts_at.isoformat(),
+            "ends_at": club_session.ends_at.isoformat(),
+            "time_zone": club_session.time_zone,
+            "places": registration.places,
+            "registration_reference": registration.reference,
+            "calendar_sequence": club_session.calendar_sequence,
+            "refund_until": club_session.refund_until.isoformat() if club_session.refund_until else None,
+            "waitlist_position": None,
+        }
+    return line

@@ -1,0 +1,126 @@
+"""Writes orders, their items and their payment attempts. Called inside the transaction of whoever sells something."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from ..config import current_settings
+from ..integrations import gateway
+from ..integrations.payments import CheckoutLine, CheckoutRequest
+from ..models import ClubSession, Order, OrderItem, Payment, Registration
+from ..models.columns import new_reference, new_token
+from ..rules import holds
+from ..rules.statuses import ORDER_MOVES, ItemKind, OrderStatus, sources
+from .writes import changed
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    name: str
+    email: str
+    attempt: str
+    user_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """An order just written: its id inside, its token for the address, its reference for people and Stripe."""
+
+    id: int
+    token: str
+    reference: str
+
+
+def create_order(db: Session, buyer: Buyer, total_cents: int, currency: str, *, pays_now: bool, done: bool, now: datetime) -> OrderKey:
+    """Insert the order: paid at once when ``done`` (nothing to pay), with a hold's end when it is to be paid now."""
+    token, reference = new_token(), new_reference()
+    hold = holds.hold_expires_at(now, current_settings().hold_minutes) if pays_now else None
+    values = {
+        "token": token,
+        "reference": reference,
+        "user_id": buyer.user_id,
+        "email": buyer.email,
+        "name": buyer.name,
+        "status": OrderStatus.PAID if done else OrderStatus.PENDING,
+        "currency": currency,
+        "total_cents": total_cents,
+        "attempt": buyer.attempt,
+        "hold_expires_at": hold,
+        "paid_at": now if done else None,
+    }
+    return OrderKey(db.execute(insert(Order).values(values).returning(Order.id)).scalar_one(), token, reference)
+
+
+def add_item(db: Session, order_id: int, kind: ItemKind, line: CheckoutLine, *, registration_id: int | None = None) -> int:
+    """Insert one line; what it is for is named by the id of its kind."""
+    values = {
+        "order_id": order_id,
+        "kind": kind,
+        "description": line.name,
+        "unit_amount_cents": line.unit_amount_cents,
+        "quantity": line.quantity,
+        "registration_id": registration_id,
+    }
+    return int(db.execute(insert(OrderItem).values(values).returning(OrderItem.id)).scalar_one())
+
+
+def add_payment(
+    db: Session, order: OrderKey, email: str, currency: str, lines: list[CheckoutLine], metadata: dict[str, str], now: datetime
+) -> int:
+    """Insert the attempt to pay with its key and exact parameters: the intent that is committed before Stripe is called."""
+    settings = current_settings()
+    expires_at = holds.checkout_expires_at(now, settings.hold_minutes)
+    base = f"{settings.site_url}/orders/{order.token}"
+    request = CheckoutRequest(
+        order_reference=order.reference,
+        currency=currency,
+        lines=lines,
+        customer_email=email,
+        success_url=f"{base}/success?session_id={{CHECKOUT_SESSION_ID}}",
+        cancel_url=f"{base}/cancelled",
+        expires_at=expires_at,
+        metadata={**metadata, "orderId": order.reference},
+    )
+    values = {
+        "order_id": order.id,
+        "idempotency_key": f"muster-{secrets.token_hex(16)}",
+        "params": gateway().checkout_params(request),
+        "amount_cents": sum(line.unit_amount_cents * line.quantity for line in lines),
+        "currency": currency,
+        "expires_at": expires_at,
+        "next_check_at": now + holds.FIRST_CHECK,
+    }
+    return int(db.execute(insert(Payment).values(values).returning(Payment.id)).scalar_one())
+
+
+def add_next_payment(db: Session, order: Order, now: datetime) -> int:
+    """Another attempt to pay the same, unchanged order, when the one before can no longer be paid."""
+    rows = db.execute(
+        select(OrderItem.description, OrderItem.unit_amount_cents, OrderItem.quantity, Registration.reference, ClubSession.slug)
+        .outerjoin(Registration, Registration.id == OrderItem.registration_id)
+        .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
+        .where(OrderItem.order_id == order.id)
+        .order_by(OrderItem.id)
+    ).all()
+    lines = [CheckoutLine(row.description, row.unit_amount_cents, row.quantity) for row in rows]
+    first = next((row for row in rows if row.reference), None)
+    metadata = {"registrationId": first.reference, "socialSessionId": first.slug} if first else {}
+    key = OrderKey(order.id, order.token, order.reference)
+    return add_payment(db, key, order.email, order.currency, lines, metadata, now)
+
+
+def lock(db: Session, order_id: int) -> Order:
+    """The order, locked until the transaction ends: every move of an order begins here."""
+    statement = select(Order).where(Order.id == order_id).with_for_update().execution_options(populate_existing=True)
+    return db.execute(statement).scalar_one()
+
+
+def move(db: Session, order_id: int, status: OrderStatus, **values: object) -> bool:
+    """The guarded move of an order; False when the table of moves does not allow it from where it is."""
+    statement = update(Order).where(Order.id == order_id, Order.status.in_(sources(ORDER_MOVES, status)))
+    return changed(db, statement.values(status=status, **values))

@@ -1,0 +1,233 @@
+"""The one writer of the mails that are owed (promise 8): written in the transaction that causes them, sent afterwards.
+
+Services call ``owe`` inside their transaction; the worker calls ``send_due`` and ``send_owed``; staff call ``retry``.
+A mail is sent at least once, always under the same Message-ID, and by one worker at a time.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from css_inline import CSSInliner
+from flask import current_app
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.orm import Session
+
+from .. import clock, jobs
+from ..config import current_settings
+from ..extensions import db as flask_db
+from ..integrations import calendar_file, mailer
+from ..integrations.mailer import Attachment, MailRefused, MailUnavailable
+from ..models import OutgoingEmail
+from ..rules.refusals import InvalidInput, words
+from ..transaction import retried, transaction
+from . import audit, cases
+from .writes import insert_once
+
+SEND_JOB = "send_email"
+RETRY_AFTER = timedelta(minutes=5)
+"""How long a worker may take over one mail before another may, and how long a failed one rests."""
+TRIES = 48
+"""Four hours of trying, then a person must look."""
+WITH_CALENDAR = frozenset({"confirmation"})
+"""Templates whose mail carries a calendar file for each session it is about."""
+_M = OutgoingEmail
+_OWED = (_M.sent_at.is_(None), _M.failed_at.is_(None))
+_inliner = CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    subject: str
+    text: str
+    html: str
+    attachments: list[dict[str, str]]
+
+
+def owe(
+    db: Session,
+    *,
+    dedupe_key: str,
+    to: str,
+    template: str,
+    context: Mapping[str, Any],
+    order_id: int | None = None,
+    attachments: Sequence[Attachment] = (),
+) -> None:
+    """Owe one mail, once for each ``dedupe_key`` (which names no person), inside the caller's transaction.
+
+    ``context`` is JSON and complete: it is all that ``templates/emails/<template>`` will know. Nothing is rendered here.
+    """
+    written = insert_once(
+        db,
+        _M,
+        _M.dedupe_key,
+        dedupe_key=dedupe_key,
+        to=to,
+        template=template,
+        context=dict(context),
+        order_id=order_id,
+        attachments=[_stored(attachment) for attachment in attachments],
+        message_id=f"<{secrets.token_hex(16)}@{current_settings().host}>",
+        next_attempt_at=clock.now(),
+    )
+    if written:
+        jobs.enqueue(db, SEND_JOB, dedupe_key)
+
+
+def send_due(limit: int = 50) -> int:
+    """Try what is due, oldest first; returns how many were tried. One that fails rests and does not stop the others."""
+    due = select(_M.id).where(*_OWED, _M.next_attempt_at <= clock.now()).order_by(_M.next_attempt_at, _M.id).limit(limit)
+    return sum(send_one(email_id) for email_id in flask_db.session.execute(due).scalars().all())
+
+
+def send_owed(dedupe_key: str) -> None:
+    """Send the mail that was just owed under this key: the prompt way, beside the scan."""
+    email_id = flask_db.session.execute(select(_M.id).where(_M.dedupe_key == dedupe_key)).scalar_one_or_none()
+    if email_id is not None:
+        send_one(email_id)
+
+
+def send_one(email_id: int) -> bool:
+    """Claim ‖ render and store ‖ send ‖ note what came of it. False when it is not due, or another worker has it."""
+    mail = _claim(email_id)
+    if mail is None:
+        return False
+    try:
+        rendered = _as_stored(mail) or _store(mail.id, _render(mail))
+        mailer.mailer().send(_message(mail, rendered))
+    except MailRefused as error:
+        _failed(mail, str(error), final=True)
+    except MailUnavailable as error:
+        _failed(mail, str(error), final=False)
+    except Exception as error:  # a template that cannot be rendered must not stop the mails behind it
+        _failed(mail, f"{type(error).__name__}: {error}", final=False)
+    else:
+        _sent(mail.id)
+    return True
+
+
+@retried
+def retry(email_id: int, actor: str) -> None:
+    """Try a mail again from the start of its patience; raises InvalidInput when it was sent or is not known."""
+    with transaction() as db:
+        values = {"failed_at": None, "attempts": 0, "next_attempt_at": clock.now()}
+        if not _changed(db, update(_M).where(_M.id == email_id, _M.sent_at.is_(None)).values(values)):
+            raise InvalidInput(None, words("This e-mail has been sent already."))
+        audit.record(db, actor, "mail_retried", "outgoing_email", email_id)
+
+
+def owed_age(now: datetime) -> timedelta:
+    """By how much the most overdue mail is late; zero when none is due. What /readyz watches: it grows when no worker runs."""
+    oldest = flask_db.session.execute(select(func.min(_M.next_attempt_at)).where(*_OWED)).scalar_one()
+    return max(timedelta(), now - oldest) if oldest else timedelta()
+
+
+@retried
+def _claim(email_id: int) -> Row[Any] | None:
+    """Lease the mail: the guarded UPDATE lets one worker through, and a crash only delays the next try."""
+    now = clock.now()
+    lease = update(_M).where(_M.id == email_id, *_OWED, _M.next_attempt_at <= now)
+    with transaction() as db:
+        return db.execute(
+            lease.values(attempts=_M.attempts + 1, next_attempt_at=now + RETRY_AFTER).returning(
+                _M.id, _M.to, _M.template, _M.context, _M.subject, _M.text_body, _M.html_body,
+                _M.attachments, _M.message_id, _M.order_id, _M.attempts, _M.created_at,
+            )
+        ).first()  # fmt: skip
+
+
+def _as_stored(mail: Row[Any]) -> _Rendered | None:
+    """What the first try wrote down, so that every try sends the same; None before that."""
+    if mail.subject is None:
+        return None
+    return _Rendered(mail.subject, mail.text_body or "", mail.html_body or "", mail.attachments)
+
+
+def _render(mail: Row[Any]) -> _Rendered:
+    """Fill in the template from the stored context alone: a worker has no request, so addresses in it are absolute."""
+
+    def fill(name: str) -> str:
+        return current_app.jinja_env.get_template(f"emails/{mail.template}/{name}").render(mail.context)
+
+    subject = " ".join(fill("subject.txt").split())[:300]
+    text = fill("body.txt").strip() + "\n"
+    return _Rendered(subject, text, _inliner.inline(fill("body.html")), [*mail.attachments, *_calendar_files(mail)])
+
+
+def _calendar_files(mail: Row[Any]) -> list[dict[str, str]]:
+    """One file a session. It is made to be shared, so it carries the session's address and never the booking's secret link."""
+    if mail.template not in WITH_CALENDAR:
+        return []
+    sessions = [item["session"] for item in mail.context.get("items", ()) if item.get("session")]
+    return [_stored(_calendar_file(session, mail.created_at)) for session in sessions]
+
+
+def _calendar_file(session: Mapping[str, Any], changed_at: datetime) -> Attachment:
+    event = calendar_file.Event(
+        uid=calendar_file.uid(session["slug"], current_settings().host),
+        sequence=session["calendar_sequence"],
+        starts_at=datetime.fromisoformat(session["starts_at"]),
+        ends_at=datetime.fromisoformat(session["ends_at"]),
+        changed_at=changed_at,
+        title=session["title"],
+        location=session["location"],
+        url=session["url"],
+    )
+    return Attachment(f"{session['slug']}.ics", "text/calendar; method=PUBLISH", calendar_file.event_file(event))
+
+
+def _stored(attachment: Attachment) -> dict[str, str]:
+    values = asdict(attachment)
+    return {"name": values["name"], "type": values["mime_type"], "content": values["content"]}
+
+
+def _message(mail: Row[Any], rendered: _Rendered) -> mailer.Message:
+    return mailer.Message(
+        to=mail.to,
+        subject=rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
+        message_id=mail.message_id,
+        from_=current_settings().mail_from,
+        attachments=[Attachment(a["name"], a["type"], a["content"]) for a in rendered.attachments],
+    )
+
+
+@retried
+def _store(email_id: int, rendered: _Rendered) -> _Rendered:
+    values = {
+        "subject": rendered.subject,
+        "text_body": rendered.text,
+        "html_body": rendered.html,
+        "attachments": rendered.attachments,
+    }
+    with transaction() as db:
+        db.execute(update(_M).where(_M.id == email_id).values(values))
+    return rendered
+
+
+@retried
+def _sent(email_id: int) -> None:
+    with transaction() as db:
+        db.execute(update(_M).where(_M.id == email_id).values(sent_at=clock.now(), last_error=None))
+
+
+@retried
+def _failed(mail: Row[Any], error: str, *, final: bool) -> None:
+    """Note the failure; after the last try it is a case on the staff's desk."""
+    final = final or mail.attempts >= TRIES
+    current_app.logger.warning("mail %s not sent at try %s%s", mail.id, mail.attempts, ", given up" if final else "")
+    with transaction() as db:
+        now = clock.now()
+        values = {"last_error": error[:500], "failed_at": now if final else None, "next_attempt_at": now + RETRY_AFTER}
+        if _changed(db, update(_M).where(_M.id == mail.id, *_OWED).values(values)) and final:
+            cases.open_case(db, f"mail:{mail.id}", "mail_failed", order_id=mail.order_id, email=mail.id)
+
+
+def _changed(db: Session, statement: Any) -> bool:
+    return bool(db.execute(statement).rowcount)  # type: ignore[attr-defined]

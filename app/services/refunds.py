@@ -1,0 +1,200 @@
+"""Money going back: a row with its key first, then Stripe, then the result (promise 4). Called by fulfilment, staff and the worker."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+
+from flask import current_app
+from sqlalchemy import case, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from .. import clock, jobs
+from ..extensions import db as flask_db
+from ..integrations import gateway
+from ..integrations.payments import GatewayError, GatewayRefused, ProviderRefund
+from ..models import OrderItem, Payment, Refund, Registration
+from ..rules.refunds import refundable_cents
+from ..rules.statuses import REFUND_MOVES, PaymentState, RefundStatus, sources
+from ..transaction import retried, transaction
+from . import audit, cases, ledger, orders
+from .writes import changed, insert_once
+
+RETRY = timedelta(minutes=1)
+KEYS_LIVE = timedelta(hours=23)
+"""Stripe forgets idempotency keys after a day: an older intent is looked up before it is repeated."""
+STATUSES = {
+    "pending": RefundStatus.PENDING,
+    "requires_action": RefundStatus.PENDING,
+    "succeeded": RefundStatus.SUCCEEDED,
+    "failed": RefundStatus.FAILED,
+    "canceled": RefundStatus.FAILED,
+}
+
+
+def add_refund(
+    db: Session, payment_id: int, cents: int, reason: str, actor: str, *, order_item_id: int | None = None
+) -> int:
+    """Write the intent, inside the caller's transaction with the order locked; never more than is left to refund."""
+    payment = db.execute(select(Payment).where(Payment.id == payment_id)).scalar_one()
+    if cents > left_to_refund(db, payment):
+        raise AssertionError(f"payment {payment_id}: refund of {cents} is more than is left")
+    refund_id = db.execute(
+        insert(Refund)
+        .values(
+            payment_id=payment_id,
+            order_item_id=order_item_id,
+            amount_cents=cents,
+            reason=reason,
+            idempotency_key=f"refund-{secrets.token_hex(16)}",
+            actor=actor,
+            next_attempt_at=clock.now(),
+        )
+        .returning(Refund.id)
+    ).scalar_one()
+    audit.record(db, actor, "refund_requested", "refund", refund_id, cents=cents, reason=reason)
+    jobs.enqueue(db, "send_refund", str(refund_id))
+    return int(refund_id)
+
+
+def left_to_refund(db: Session, payment: Payment) -> int:
+    """Captured minus every refund that has not failed, in minor units."""
+    promised = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(
+        Refund.payment_id == payment.id, Refund.status != RefundStatus.FAILED
+    )
+    return refundable_cents(payment.captured_cents, db.execute(promised).scalar_one())
+
+
+def send_due_refunds(limit: int = 50) -> int:
+    """Send what is due, one at a time; returns how many were tried. A failing one waits and does not stop the rest."""
+    due = select(Refund.id).where(
+        Refund.status == RefundStatus.REQUESTED, Refund.next_attempt_at.is_not(None), Refund.next_attempt_at <= clock.now()
+    )
+    ids = flask_db.session.execute(due.order_by(Refund.next_attempt_at).limit(limit)).scalars().all()
+    for refund_id in ids:
+        send_refund(refund_id)
+    return len(ids)
+
+
+def send_owed(key: str) -> None:
+    """The job: send the refund of this id promptly."""
+    send_refund(int(key))
+
+
+def send_refund(refund_id: int) -> None:
+    """Claim, call Stripe with the stored key, record the answer. Safe to repeat and to run twice at once."""
+    intent = _claim(refund_id)
+    if intent is None:
+        return
+    payment_intent_id, cents, key, created_at = intent
+    try:
+        found = None
+        if clock.now() - created_at > KEYS_LIVE:
+            found = gateway().find_refund(payment_intent_id, key)
+        answer = found or gateway().create_refund(payment_intent_id, cents, key, {"refundId": key})
+    except GatewayRefused as error:
+        _refused(refund_id, str(error))
+    except GatewayError as error:
+        current_app.logger.warning("refund %s not sent: %s", refund_id, error)
+        _note(refund_id, str(error))
+    else:
+        with transaction() as db:
+            record(db, refund_id, answer, audit.WORKER)
+
+
+@retried
+def _claim(refund_id: int) -> tuple[str, int, str, datetime] | None:
+    """Lease the refund for a minute, so that two workers do not send it side by side; None when there is nothing to send."""
+    now = clock.now()
+    with transaction() as db:
+        due = (Refund.id == refund_id, Refund.status == RefundStatus.REQUESTED, Refund.next_attempt_at <= now)
+        lease = {"attempts": Refund.attempts + 1, "next_attempt_at": now + RETRY}
+        if not changed(db, update(Refund).where(*due).values(lease)):
+            return None
+        row = db.execute(
+            select(Payment.payment_intent_id, Refund.amount_cents, Refund.idempotency_key, Refund.created_at)
+            .join(Payment, Payment.id == Refund.payment_id)
+            .where(Refund.id == refund_id)
+        ).one()
+        if row.payment_intent_id is None:
+            return None
+        return row.payment_intent_id, row.amount_cents, row.idempotency_key, row.created_at
+
+
+def record(db: Session, refund_id: int, answer: ProviderRefund, actor: str) -> None:
+    """Store what Stripe says of this refund and book it: owed money leaves with it, and comes back if it fails later."""
+    status = STATUSES.get(answer.status, RefundStatus.PENDING)
+    refund = db.execute(select(Refund).where(Refund.id == refund_id).with_for_update()).scalar_one()
+    if refund.status is status or status not in REFUND_MOVES[refund.status]:
+        return
+    db.execute(
+        update(Refund)
+        .where(Refund.id == refund_id, Refund.status.in_(sources(REFUND_MOVES, status)))
+        .values(status=status, provider_ref=answer.id, next_attempt_at=None, last_error=answer.failure_reason)
+    )
+    audit.record(db, actor, f"refund_{status}", "refund", refund_id, cents=refund.amount_cents)
+    names = {"payment_id": refund.payment_id, "refund_id": refund.id}
+    currency = db.execute(select(Payment.currency).where(Payment.id == refund.payment_id)).scalar_one()
+    ledger.book(db, f"refund:{refund.id}:sent", ledger.OWED, ledger.CLEARING, refund.amount_cents, currency, **names)
+    if refund.order_item_id is not None:
+        _mark_registration(db, refund.order_item_id)
+    if status is RefundStatus.FAILED:
+        ledger.book(db, f"refund:{refund.id}:failed", ledger.CLEARING, ledger.OWED, refund.amount_cents, currency, **names)
+        cases.open_case(db, f"refund:{refund.id}", "refund_failed", payment_id=refund.payment_id, refund=refund.id)
+
+
+def _mark_registration(db: Session, order_item_id: int) -> None:
+    """Say on the registration how much of what was paid for it has gone back."""
+    gone = (
+        select(func.coalesce(func.sum(Refund.amount_cents), 0))
+        .where(Refund.order_item_id == order_item_id, Refund.status.in_([RefundStatus.PENDING, RefundStatus.SUCCEEDED]))
+        .scalar_subquery()
+    )
+    status = case(
+        (gone >= Registration.amount_paid_cents, PaymentState.REFUNDED.value),
+        (gone > 0, PaymentState.PARTIALLY_REFUNDED.value),
+        else_=PaymentState.PAID.value,
+    )
+    of_item = select(OrderItem.registration_id).where(OrderItem.id == order_item_id).scalar_subquery()
+    statement = update(Registration).where(Registration.id == of_item).values(payment_status=status)
+    db.execute(statement.execution_options(synchronize_session=False))
+
+
+def adopt(db: Session, payment: Payment, answer: ProviderRefund) -> None:
+    """A refund made elsewhere (Stripe's dashboard): it becomes a row of ours, booked against revenue, once."""
+    orders.lock(db, payment.order_id)
+    values = {
+        "payment_id": payment.id,
+        "amount_cents": answer.amount_cents,
+        "reason": "made_at_stripe",
+        "idempotency_key": f"adopted-{answer.id}",
+        "actor": audit.STRIPE,
+        "provider_ref": answer.id,
+    }
+    if not insert_once(db, Refund, Refund.provider_ref, created_at=clock.now(), **values):
+        return
+    refund_id = db.execute(select(Refund.id).where(Refund.provider_ref == answer.id)).scalar_one()
+    names = {"payment_id": payment.id, "refund_id": refund_id}
+    key = f"refund:{refund_id}:owed"
+    ledger.book(db, key, ledger.revenue("registration"), ledger.OWED, answer.amount_cents, payment.currency, **names)
+    audit.record(db, audit.STRIPE, "refund_adopted", "refund", refund_id, cents=answer.amount_cents)
+    record(db, refund_id, answer, audit.STRIPE)
+
+
+@retried
+def _refused(refund_id: int, error: str) -> None:
+    """Stripe will not refund this: a person must look (already refunded elsewhere, disputed, too old)."""
+    with transaction() as db:
+        refund = db.execute(select(Refund).where(Refund.id == refund_id).with_for_update()).scalar_one()
+        if refund.status is not RefundStatus.REQUESTED:
+            return
+        values = {"status": RefundStatus.FAILED, "last_error": error, "next_attempt_at": None}
+        db.execute(update(Refund).where(Refund.id == refund_id).values(values))
+        audit.record(db, audit.WORKER, "refund_failed", "refund", refund_id, cents=refund.amount_cents)
+        cases.open_case(db, f"refund:{refund_id}", "refund_failed", payment_id=refund.payment_id, refund=refund_id)
+
+
+@retried
+def _note(refund_id: int, error: str) -> None:
+    with transaction() as db:
+        db.execute(update(Refund).where(Refund.id == refund_id).values(last_error=error))

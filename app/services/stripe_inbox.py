@@ -1,0 +1,146 @@
+"""Receives Stripe's events: verified, written once by event id together with their effects, in one transaction (DESIGN §6 "Webhook").
+
+Called by the webhook and, for what could not be processed at first, by the worker.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from flask import current_app
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from .. import clock
+from ..extensions import db as flask_db
+from ..integrations import gateway
+from ..integrations.payments import Event
+from ..models import Payment, Refund, StripeEvent
+from ..transaction import retried, transaction
+from . import audit, cases, fulfilment, refunds
+from .writes import changed, insert_once
+
+MAX_ATTEMPTS = 20
+
+
+class Received(StrEnum):
+    PROCESSED = "processed"
+    DUPLICATE = "duplicate"
+    KEPT = "kept"
+
+
+class Unmatched(Exception):
+    """An event about something of ours that is not (yet) in our record: kept, tried again, then a case."""
+
+
+def receive(body: bytes, signature: str | None) -> Received:
+    """Take one delivery. Raises SignatureInvalid; any other exception means that nothing is written and Stripe must retry."""
+    event = gateway().verify_event(body, signature)
+    try:
+        return _take(event)
+    except Unmatched as error:
+        return _keep(event, str(error))
+
+
+@retried
+def _take(event: Event) -> Received:
+    """Inbox row and effects together: either both are there or neither."""
+    now = clock.now()
+    with transaction() as db:
+        values = {"id": event.id, "type": event.type, "payload": dict(event.payload), "processed_at": now, "attempts": 1}
+        if not insert_once(db, StripeEvent, StripeEvent.id, created_at=now, **values):
+            waiting = (StripeEvent.id == event.id, StripeEvent.processed_at.is_(None))
+            again = update(StripeEvent).where(*waiting).values(processed_at=now, attempts=StripeEvent.attempts + 1, last_error=None)
+            if not changed(db, again):
+                return Received.DUPLICATE
+        _act(db, event)
+    return Received.PROCESSED
+
+
+def _act(db: Session, event: Event) -> None:
+    """What each kind does; kinds not named here are recorded and do nothing."""
+    match event.type:
+        case (
+            "checkout.session.completed"
+            | "checkout.session.async_payment_succeeded"
+            | "checkout.session.async_payment_failed"
+            | "checkout.session.expired"
+        ):
+            _checkout(db, event)
+        case "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated":
+            _refund(db, event)
+        case "charge.dispute.created" | "charge.dispute.closed":
+            _dispute(db, event)
+
+
+def _checkout(db: Session, event: Event) -> None:
+    if event.checkout is None:
+        raise Unmatched("a Checkout event without a readable Checkout")
+    if not event.checkout.ours and not event.checkout.order_reference:
+        return  # another app on the same account
+    payment = fulfilment.find_payment(db, event.checkout)
+    if payment is None:
+        if event.checkout.ours:
+            raise Unmatched("names an order that is not in our record")
+        return
+    if event.type == "checkout.session.async_payment_failed":
+        fulfilment.fail_delayed(db, payment.id, audit.STRIPE)
+    else:
+        fulfilment.apply(db, payment.id, event.checkout, audit.STRIPE)
+
+
+def _refund(db: Session, event: Event) -> None:
+    if event.refund is None:
+        raise Unmatched("a refund event without a readable refund")
+    known = (Refund.provider_ref == event.refund.id) | (Refund.idempotency_key == (event.refund.refund_key or ""))
+    refund_id = db.execute(select(Refund.id).where(known)).scalar_one_or_none()
+    if refund_id is not None:
+        refunds.record(db, refund_id, event.refund, audit.STRIPE)
+        return
+    payment = _payment_of(db, event.refund.payment_intent_id)
+    if payment is not None:
+        refunds.adopt(db, payment, event.refund)
+
+
+def _dispute(db: Session, event: Event) -> None:
+    payment = _payment_of(db, event.payment_intent_id)
+    if payment is not None:
+        kind = "dispute_opened" if event.type.endswith("created") else "dispute_closed"
+        key = f"{kind}:{event.object_id}"
+        cases.open_case(db, key, kind, order_id=payment.order_id, payment_id=payment.id, dispute=event.object_id)
+
+
+def _payment_of(db: Session, payment_intent_id: str | None) -> Payment | None:
+    if payment_intent_id is None:
+        return None
+    return db.execute(select(Payment).where(Payment.payment_intent_id == payment_intent_id)).scalar_one_or_none()
+
+
+@retried
+def _keep(event: Event, error: str) -> Received:
+    """Keep what cannot be matched yet: it is not lost, the worker tries again, and in the end a person looks."""
+    now = clock.now()
+    with transaction() as db:
+        values = {"id": event.id, "type": event.type, "payload": dict(event.payload), "attempts": 1, "last_error": error}
+        if not insert_once(db, StripeEvent, StripeEvent.id, created_at=now, **values):
+            waiting = (StripeEvent.id == event.id, StripeEvent.processed_at.is_(None))
+            db.execute(update(StripeEvent).where(*waiting).values(attempts=StripeEvent.attempts + 1, last_error=error))
+            row = db.execute(select(StripeEvent.attempts).where(StripeEvent.id == event.id)).scalar_one()
+            if row >= MAX_ATTEMPTS:
+                cases.open_case(db, f"event:{event.id}", "event_unmatched", event=event.id, type=event.type)
+    return Received.KEPT
+
+
+def retry_unprocessed(limit: int = 50) -> int:
+    """Try kept events again; returns how many."""
+    waiting = select(StripeEvent.payload).where(StripeEvent.processed_at.is_(None), StripeEvent.attempts < MAX_ATTEMPTS)
+    payloads = flask_db.session.execute(waiting.order_by(StripeEvent.created_at).limit(limit)).scalars().all()
+    for payload in payloads:
+        event = gateway().read_event(payload)
+        try:
+            _take(event)
+        except Unmatched as error:
+            _keep(event, str(error))
+        except Exception:
+            current_app.logger.exception("event %s failed; it stays in the inbox", event.id)
+    return len(payloads)

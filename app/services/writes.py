@@ -1,0 +1,24 @@
+"""Two ways to write that never race: a guarded UPDATE that says whether it won, and an INSERT that a repeat does not repeat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import CursorResult, Update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from ..extensions import Base
+
+
+def changed(db: Session, statement: Update) -> bool:
+    """Run a guarded UPDATE; False when no row fitted its WHERE: somebody else won, or it was done before."""
+    result = db.execute(statement.execution_options(synchronize_session=False))
+    return isinstance(result, CursorResult) and result.rowcount > 0
+
+
+def insert_once(db: Session, model: type[Base], key: InstrumentedAttribute[Any], **values: Any) -> bool:
+    """INSERT … ON CONFLICT DO NOTHING: True when the row was inserted now, False when one with this ``key`` was there."""
+    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
+    result = db.execute(insert(model).values(**values).on_conflict_do_nothing(index_elements=[key]))
+    return isinstance(result, CursorResult) and result.rowcount > 0
