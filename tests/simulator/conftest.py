@@ -5,6 +5,7 @@ Asked for by name in the files beside this one.
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -43,8 +44,6 @@ class Mailbox:
         return [self.event(i)["type"] for i in range(len(self.got))]
 
     def event(self, i: int) -> dict[str, Any]:
-        import json
-
         event: dict[str, Any] = json.loads(self.got[i][2])
         return event
 

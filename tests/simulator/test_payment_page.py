@@ -74,7 +74,8 @@ def test_a_declined_card_leaves_the_session_open_and_says_why(
     [kept] = control.sessions()
     assert kept["status"] == "open"
     [charge] = control.charges()
-    assert (charge["status"], charge["failure_code"], charge["outcome"]["reason"]) == ("failed", decline.code, decline.decline_code)
+    assert (charge["status"], charge["failure_code"]) == ("failed", decline.code)
+    assert charge["outcome"]["reason"] == decline.decline_code
     control.deliver_due()
     assert mailbox.types() == ["payment_intent.created", "charge.failed", "payment_intent.payment_failed"]
     error = mailbox.event(2)["data"]["object"]["last_payment_error"]

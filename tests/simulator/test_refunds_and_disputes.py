@@ -33,7 +33,9 @@ def test_partial_refunds_add_up_to_the_cent_and_no_further(
     assert (charge["amount_refunded"], charge["refunded"]) == (2500, True)
 
 
-def test_a_refund_needs_a_payment(client: stripe.StripeClient, control: Control, new_session: Callable[..., stripe.checkout.Session]) -> None:
+def test_a_refund_needs_a_payment(
+    client: stripe.StripeClient, control: Control, new_session: Callable[..., stripe.checkout.Session]
+) -> None:
     session = new_session()
     control.pay(session.id, "4000000000000002")
     [payment] = control.payments()
@@ -75,7 +77,9 @@ def test_a_refund_that_succeeded_fails_later_and_the_money_is_back(
     assert client.v1.refunds.create({"payment_intent": intent}).amount == 2500
 
 
-def test_the_control_may_be_quicker_than_the_clock(client: stripe.StripeClient, control: Control, paid: Callable[..., str]) -> None:
+def test_the_control_may_be_quicker_than_the_clock(
+    client: stripe.StripeClient, control: Control, paid: Callable[..., str]
+) -> None:
     first = client.v1.refunds.create({"payment_intent": paid("4000000000007726")})
     control.fail_refund(first.id)
     control.refunds_stay_pending()
