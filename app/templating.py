@@ -36,6 +36,8 @@ UNAMBIGUOUS = Locale("en", "001")
 """The locale in which every dollar says whose it is: NZ$, A$, US$."""
 TEXT_CONTRAST = 5.0
 """Contrast with white that a club colour is darkened to: WCAG AA asks for 4.5, the rest is for tinted grounds."""
+DARK_GROUND = (42, 37, 33)
+"""The paper of the dark scheme, as in muster.css."""
 
 
 def init_templating(app: Flask) -> None:
@@ -50,9 +52,8 @@ def init_templating(app: Flask) -> None:
     for function in (money, price, day, clock_time, time_range, end_time, when, until, zone_name, iso, refusal_text):
         env.filters[function.__name__] = env.globals[function.__name__] = function
     env.filters.update(paragraphs=paragraphs, is_past=is_past)
-    env.globals.update(
-        settings=app.extensions["muster_settings"], static_url=static_url, order_standing=order_standing, html_lang=html_lang
-    )
+    env.globals.update(settings=app.extensions["muster_settings"], html_lang=html_lang, static_url=static_url)
+    env.globals.update(club_ink=club_ink, order_standing=order_standing)
 
 
 class _Lenient(BaseLoader):
@@ -127,10 +128,10 @@ def when(starts: datetime | str, ends: datetime | str | None = None, zone: str |
 
 
 def until(moment: datetime | str, zone: str | None = None) -> str:
-    """A deadline: "6:30 pm" when that is today, else "6:30 pm on Saturday 21 November"."""
+    """A moment: "6:30 pm today", else "6:30 pm on Saturday 21 November". For mail, which is read later, there is ``when``."""
     local = _local(moment, zone)
     if local.date() == clock.now().astimezone(local.tzinfo).date():
-        return clock_time(local, zone)
+        return str(gettext("%(time)s today", time=clock_time(local, zone)))
     return str(gettext("%(time)s on %(day)s", time=clock_time(local, zone), day=day(local, zone)))
 
 
@@ -184,10 +185,13 @@ def _content_hash(folder: str, filename: str) -> str:
 
 def club_css(colour: str) -> str:
     """The stylesheet with the club's colour ("#rrggbb"): itself, and shades that can be read on (or under) white and black."""
-    rgb = int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
-    dark = _shade(rgb, 0, lambda c: _contrast(c, (255, 255, 255)) >= TEXT_CONTRAST)
-    light = _shade(rgb, 255, lambda c: _contrast(c, (42, 37, 33)) >= TEXT_CONTRAST)
-    return f":root{{--club-pure:{colour};--club:{_hex(dark)};--club-light:{_hex(light)}}}\n"
+    light = _shade(_rgb(colour), 255, lambda c: _contrast(c, DARK_GROUND) >= TEXT_CONTRAST)
+    return f":root{{--club-pure:{colour};--club:{club_ink(colour)};--club-light:{_hex(light)}}}\n"
+
+
+def club_ink(colour: str) -> str:
+    """The club's colour, darkened as far as white text on it needs. Mails use it too."""
+    return _hex(_shade(_rgb(colour), 0, lambda c: _contrast(c, (255, 255, 255)) >= TEXT_CONTRAST))
 
 
 Rgb = tuple[int, int, int]
@@ -212,6 +216,10 @@ def _luminance(rgb: Rgb) -> float:
     parts = [c / 255 for c in rgb]
     r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
     return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def _rgb(colour: str) -> Rgb:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
 def _hex(rgb: Rgb) -> str:
@@ -242,7 +250,7 @@ def order_standing(order: OrderView, now: datetime) -> str:
 def _pending_standing(order: OrderView, registrations: set[RegistrationStatus], now: datetime) -> str:
     if order.payment in (PaymentStatus.PROCESSING, PaymentStatus.SUCCEEDED) or order.captured_cents:
         return "checking"
-    if RegistrationStatus.WAITLISTED in registrations and not order.total_cents:
+    if RegistrationStatus.WAITLISTED in registrations and order.payment is None:
         return "waitlisted"
     if order.hold_expires_at is not None and order.hold_expires_at <= now:
         return "ending"
