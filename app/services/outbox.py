@@ -22,11 +22,11 @@ from ..config import current_settings
 from ..extensions import db as flask_db
 from ..integrations import calendar_file, mailer
 from ..integrations.mailer import Attachment, MailRefused, MailUnavailable
-from ..models import OutgoingEmail
+from ..models import Case, OutgoingEmail
 from ..rules.refusals import InvalidInput, words
 from ..transaction import retried, transaction
 from . import audit, cases
-from .writes import insert_once
+from .writes import changed, insert_once
 
 SEND_JOB = "send_email"
 RETRY_AFTER = timedelta(minutes=5)
@@ -116,7 +116,7 @@ def retry(email_id: int, actor: str) -> None:
     """Try a mail again from the start of its patience; raises InvalidInput when it was sent or is not known."""
     with transaction() as db:
         values = {"failed_at": None, "attempts": 0, "next_attempt_at": clock.now()}
-        if not _changed(db, update(_M).where(_M.id == email_id, _M.sent_at.is_(None)).values(values)):
+        if not changed(db, update(_M).where(_M.id == email_id, _M.sent_at.is_(None)).values(values)):
             raise InvalidInput(None, words("This e-mail has been sent already."))
         audit.record(db, actor, "mail_retried", "outgoing_email", email_id)
 
@@ -214,7 +214,10 @@ def _store(email_id: int, rendered: _Rendered) -> _Rendered:
 @retried
 def _sent(email_id: int) -> None:
     with transaction() as db:
-        db.execute(update(_M).where(_M.id == email_id).values(sent_at=clock.now(), last_error=None))
+        now = clock.now()
+        db.execute(update(_M).where(_M.id == email_id).values(sent_at=now, last_error=None))
+        case = update(Case).where(Case.dedupe_key == f"mail:{email_id}", Case.closed_at.is_(None))
+        db.execute(case.values(closed_at=now, resolution="sent"))
 
 
 @retried
@@ -225,9 +228,5 @@ def _failed(mail: Row[Any], error: str, *, final: bool) -> None:
     with transaction() as db:
         now = clock.now()
         values = {"last_error": error[:500], "failed_at": now if final else None, "next_attempt_at": now + RETRY_AFTER}
-        if _changed(db, update(_M).where(_M.id == mail.id, *_OWED).values(values)) and final:
+        if changed(db, update(_M).where(_M.id == mail.id, *_OWED).values(values)) and final:
             cases.open_case(db, f"mail:{mail.id}", "mail_failed", order_id=mail.order_id, email=mail.id)
-
-
-def _changed(db: Session, statement: Any) -> bool:
-    return bool(db.execute(statement).rowcount)  # type: ignore[attr-defined]
