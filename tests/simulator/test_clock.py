@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import stripe
 
 import app.simulator
@@ -32,6 +33,22 @@ def test_a_session_expires_at_its_second_and_says_so_once(
     control.deliver_due()
     assert mailbox.types() == ["checkout.session.expired"]
     assert control.pay(session.id).outcome == "not_open"
+
+
+def test_time_that_passes_by_itself_is_noticed_on_the_next_look(
+    running: RunningSimulator, client: stripe.StripeClient, browser: requests.Session, new_session: Any
+) -> None:
+    looks = [
+        lambda session: client.v1.checkout.sessions.retrieve(session.id).status,
+        lambda session: client.v1.checkout.sessions.list().data[0].status,
+        lambda session: running.control.sessions()[-1]["status"],
+        lambda session: "expired" if "timed out" in browser.get(session.url).text else "open",
+        lambda session: "expired" if running.control.pay(session.id).outcome == "not_open" else "open",
+    ]
+    for look in looks:
+        session = new_session()
+        running.simulator.core.clock.advance(24 * 3600)  # not through the control, which would let it expire itself
+        assert look(session) == "expired"
 
 
 def test_a_paid_session_does_not_expire(new_session: Any, control: Control, mailbox: Mailbox) -> None:

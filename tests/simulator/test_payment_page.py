@@ -123,7 +123,9 @@ def test_three_d_secure_asks_in_between(
     else:
         assert (done.status_code, payment["status"]) == (402, "requires_payment_method")
         assert "unable to authenticate" in done.text
-        assert control.sessions()[0]["status"] == "open"
+        again = browser.post(asked.url, {"answer": "complete"}, allow_redirects=False)
+        assert again.headers["Location"] == f"/c/pay/{session.id}"  # the answer was given; only the form is left
+        assert (control.sessions()[0]["status"], control.charges()) == ("open", [])
 
 
 def test_a_session_that_expires_during_three_d_secure_is_not_paid(
@@ -153,6 +155,7 @@ def test_a_double_submit_pays_once(
     for thread in threads:
         thread.join()
     assert sorted(answers) == [303] + [409] * 7
+    assert control.pay(session.id).outcome == "not_open"  # the guard itself, behind the page's own look at the status
     assert [c["status"] for c in control.charges()] == ["succeeded"]
 
 

@@ -199,7 +199,7 @@ def test_as_a_process_it_serves_and_stops_cleanly(
         session = connect(line.split()[2]).v1.checkout.sessions.create(order())
         assert session.url is not None and session.url.startswith(line.split()[2])
         process.send_signal(ending)
-        out, problems = process.communicate(timeout=10)
+        out, problems = process.communicate(timeout=20)
     finally:
         process.kill()
         process.wait()
@@ -207,12 +207,12 @@ def test_as_a_process_it_serves_and_stops_cleanly(
 
 
 def test_as_a_process_it_refuses_a_live_key_and_a_webhook_without_a_secret() -> None:
-    for arguments, environment, word in (
-        (["--port", "0"], {"STRIPE_SECRET_KEY": "sk_live_1"}, "live key"),
-        (["--webhook-url", "http://127.0.0.1:1/x"], {}, "--webhook-secret"),
-    ):
-        process = start_process(*arguments, **environment)
-        _, problems = process.communicate(timeout=10)
+    processes = {
+        "live key": start_process("--port", "0", STRIPE_SECRET_KEY="sk_live_1"),
+        "--webhook-secret": start_process("--webhook-url", "http://127.0.0.1:1/x"),
+    }
+    for word, process in processes.items():
+        _, problems = process.communicate(timeout=20)
         assert process.returncode == 2 and word in problems
 
 
