@@ -34,9 +34,6 @@ def migrate(settings: Settings, revision: str = "head") -> None:
     app = create_app(settings)
     with app.app_context():
         try:
-            if not list((ROOT / "migrations" / "versions").glob("*.py")):
-                db.create_all()  # the first migration is not written yet; tests/migrations is red until it is
-                return
             flask_migrate.upgrade(directory=MIGRATIONS, revision=revision)
         finally:
             dispose()

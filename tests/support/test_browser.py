@@ -1,4 +1,4 @@
-"""The browser does what journeys rely on: it is real, starts without JavaScript, finds faults of pages, and reaches nobody else."""
+"""The browser does what journeys rely on: it starts without JavaScript, finds faults of pages, and reaches nobody else."""
 
 from __future__ import annotations
 
