@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from flask_babel import get_locale, gettext
 from govuk_frontend_wtf.main import WTFormsHelpers
 from jinja2 import BaseLoader, ChainableUndefined, ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
 from jinja2 import Template as JinjaTemplate
+from markupsafe import Markup
 
 from . import clock
 from .extensions import babel
@@ -30,6 +31,7 @@ from .rules.refusals import Refusal
 from .rules.statuses import ENDED, OrderStatus, PaymentStatus, RegistrationStatus
 
 if TYPE_CHECKING:
+    from .queries.club_sessions import SessionView
     from .queries.orders import OrderView
 
 UNAMBIGUOUS = Locale("en", "001")
@@ -53,7 +55,7 @@ def init_templating(app: Flask) -> None:
         env.filters[function.__name__] = env.globals[function.__name__] = function
     env.filters.update(paragraphs=paragraphs, is_past=is_past)
     env.globals.update(settings=app.extensions["muster_settings"], html_lang=html_lang, static_url=static_url)
-    env.globals.update(club_ink=club_ink, order_standing=order_standing)
+    env.globals.update(club_ink=club_ink, order_standing=order_standing, session_row=session_row)
 
 
 class _Lenient(BaseLoader):
@@ -68,27 +70,22 @@ class _Lenient(BaseLoader):
             self._environment = environment.overlay(undefined=ChainableUndefined)
         return self._loader.load(self._environment, name, globals)
 
-    def list_templates(self) -> list[str]:
-        return self._loader.list_templates()
-
-
-# Money
-
 
 def money(cents: int, currency: str) -> str:
     """Minor units as people write them, with a symbol that names the country: 1200 NZD is "NZ$12.00"."""
-    locale = _locale()
+    return _money(cents, currency, _locale())
+
+
+@lru_cache(4096)
+def _money(cents: int, currency: str, locale: Locale) -> str:
     text = babel_numbers.format_currency(money_rules.to_decimal(cents, currency), currency, locale=locale)
     local, clear = (babel_numbers.get_currency_symbol(currency, locale=at) for at in (locale, UNAMBIGUOUS))
-    return text.replace(local, clear, 1).replace("\xa0", " ")
+    return _plain(text.replace(local, clear, 1))
 
 
 def price(quote: Quote) -> str:
     """The price of one place, or "Free"."""
     return money(quote.unit_cents, quote.currency) if quote.unit_cents else gettext("Free")
-
-
-# Days and times, always in the zone they are given
 
 
 def day(moment: datetime | str, zone: str | None = None) -> str:
@@ -101,7 +98,7 @@ def day(moment: datetime | str, zone: str | None = None) -> str:
 def clock_time(moment: datetime | str, zone: str | None = None) -> str:
     """The time of day: "6:00 pm"."""
     local = _local(moment, zone)
-    return _plain(babel_dates.format_time(local, "short", tzinfo=local.tzinfo, locale=_locale()))
+    return _format(local, _locale().time_formats["short"].pattern)
 
 
 def time_range(starts: datetime | str, ends: datetime | str, zone: str | None = None) -> str:
@@ -151,9 +148,6 @@ def iso(moment: datetime | str) -> str:
     return _aware(moment).astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-# Words and addresses
-
-
 def refusal_text(refusal: Refusal) -> str:
     """What a refusal says, translated and filled in."""
     return str(gettext(refusal.text, **refusal.params))
@@ -170,6 +164,18 @@ def html_lang() -> str:
     return str(_locale()).replace("_", "-")
 
 
+def session_row(session: SessionView) -> Markup:
+    """One row of the list. Kept once drawn, because a long list costs more to draw than to read."""
+    quarter = int(clock.now().timestamp()) // 900  # "today" changes at midnight, somewhere on a quarter of an hour
+    return _session_row(session, _locale(), _club_zone(), quarter)
+
+
+@lru_cache(2048)
+def _session_row(session: SessionView, _locale: Locale, _zone: str, _quarter: int) -> Markup:
+    template: Any = current_app.jinja_env.get_template("components/session_row.html").module
+    return Markup(template.session_row(session))  # noqa: S704 - a macro's own, already escaped output
+
+
 def static_url(filename: str) -> str:
     """Address of a static file that changes with its content, so that it may be cached for good."""
     return url_for("static", filename=filename, v=_content_hash(str(current_app.static_folder), filename))
@@ -178,9 +184,6 @@ def static_url(filename: str) -> str:
 @cache
 def _content_hash(folder: str, filename: str) -> str:
     return hashlib.sha256((Path(folder) / filename).read_bytes()).hexdigest()[:10]
-
-
-# The club's colour
 
 
 def club_css(colour: str) -> str:
@@ -226,9 +229,6 @@ def _hex(rgb: Rgb) -> str:
     return "#{:02x}{:02x}{:02x}".format(*rgb)
 
 
-# An order in one word
-
-
 def order_standing(order: OrderView, now: datetime) -> str:
     """The one true thing to say of an order at the top of its page (promise 11): which heading, words and buttons it gets.
 
@@ -266,9 +266,6 @@ def _paid_standing(registrations: set[RegistrationStatus]) -> str:
     return "cancelled" if registrations <= ENDED else "checking"
 
 
-# Helpers of the above
-
-
 def _locale() -> Locale:
     return get_locale() or UNAMBIGUOUS
 
@@ -289,7 +286,13 @@ def _local(moment: datetime | str, zone: str | None) -> datetime:
 
 
 def _format(local: datetime, pattern: str) -> str:
-    return _plain(babel_dates.format_datetime(local, pattern, tzinfo=local.tzinfo, locale=_locale()))
+    return _formatted(local.replace(tzinfo=None), pattern, _locale())
+
+
+@lru_cache(4096)
+def _formatted(local: datetime, pattern: str, locale: Locale) -> str:
+    """Without its zone, because equal moments of two zones are one key to a cache."""
+    return _plain(babel_dates.format_datetime(local, pattern, locale=locale))
 
 
 def _plain(text: str) -> str:
