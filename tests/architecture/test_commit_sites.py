@@ -142,7 +142,7 @@ class Gateway:
 
 
 def test_network_inside_a_transaction_is_found() -> None:
-    text = "with transaction() as db:\n    p = gateway().checkout_params(r)\n    gateway().create_checkout(p, k)\nmailer().send(m)"
+    text = "with transaction() as db:\n    p = gateway().checkout_params(r)\n    gateway().create_checkout(p, k)\nmailer().send()"
     found = network_inside([Source("app/services/bad.py", text)], {"checkout_params"})
     assert found == ["app/services/bad.py:3: gateway().create_checkout() inside a transaction"]
 
