@@ -42,7 +42,8 @@ def availability(slug: str) -> ResponseReturnValue:
     """How many places are left, for programs and for the page's own refresh."""
     page = club_sessions.page(slug, clock.now()) or abort(404)
     response = jsonify(
-        status=page.state,
+        status=page.status,
+        state=page.state,
         capacity=page.counters.capacity,
         placesLeft=page.places_left,
         waitlistLeft=page.waitlist_left,
