@@ -1,39 +1,23 @@
-"""The committee's desk: sessions, their registrations, inbox and outbox. Called by people with a role; ``create_app`` wires it."""
+"""Gathers the desk's pages on its blueprint, and opens the desk on the sessions. Called by ``create_app``."""
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, url_for
+from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from ...rules.statuses import Role
-from ...security import staff_only
+from ...security import may, staff_only
+from . import bp, club_sessions, record, registrations
+from .paging import page_url
 
-bp = Blueprint("admin", __name__, url_prefix="/admin")
+__all__ = ["bp", "club_sessions", "record", "registrations"]
+
+
+bp.context_processor(lambda: {"may": may, "page_url": page_url})
 
 
 @bp.get("/")
 @staff_only(Role.DESK)
 def index() -> ResponseReturnValue:
-    """The desk opens on the sessions."""
+    """The way in: the sessions, until there is a page for today."""
     return redirect(url_for("admin.sessions"), 303)
-
-
-@bp.get("/sessions")
-@staff_only(Role.DESK)
-def sessions() -> ResponseReturnValue:
-    """Sessions."""
-    return redirect("/", 303)
-
-
-@bp.get("/inbox")
-@staff_only(Role.STAFF)
-def inbox() -> ResponseReturnValue:
-    """Inbox."""
-    return redirect("/", 303)
-
-
-@bp.get("/outbox")
-@staff_only(Role.STAFF)
-def outbox() -> ResponseReturnValue:
-    """Outbox."""
-    return redirect("/", 303)

@@ -1,0 +1,63 @@
+"""The desk's sessions: the list with places and money, and the form that makes and changes one."""
+
+from __future__ import annotations
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from ... import clock
+from ...config import current_settings
+from ...queries import desk_sessions
+from ...rules.refusals import Refusal
+from ...rules.statuses import Role
+from ...security import staff_only
+from ...services import club_sessions
+from ...services.club_session_fields import FieldsRefused
+from .. import viewer
+from . import bp
+from .forms import ClubSessionForm
+from .paging import page_number
+
+
+@bp.get("/sessions")
+@staff_only(Role.DESK)
+def sessions() -> ResponseReturnValue:
+    """Sessions to come with drafts, or with ``?show=past`` those that are over or cancelled."""
+    show = "past" if request.args.get("show") == "past" else "coming"
+    read = desk_sessions.past if show == "past" else desk_sessions.coming
+    return render_template("admin/sessions.html", page=read(clock.now(), page_number()), show=show)
+
+
+@bp.route("/sessions/new", methods=["GET", "POST"])
+@staff_only(Role.STAFF)
+def session_new() -> ResponseReturnValue:
+    """Make a session. What cannot be used comes back with the reason, and with all that was typed."""
+    settings = current_settings()
+    form = ClubSessionForm(time_zone=settings.time_zone, currency=settings.currency)
+    if request.method == "POST" and form.validate() and form.fields is not None:
+        try:
+            slug = club_sessions.create(form.fields, viewer.actor())
+        except (Refusal, FieldsRefused) as refusal:
+            form.refuse(refusal)
+        else:
+            flash(_("The session is saved."))
+            return redirect(url_for("admin.session_registrations", slug=slug), 303)
+    return render_template("admin/session_form.html", form=form, record=None), form.http_status
+
+
+@bp.route("/sessions/<slug:slug>/edit", methods=["GET", "POST"])
+@staff_only(Role.STAFF)
+def session_edit(slug: str) -> ResponseReturnValue:
+    """Change a session; nobody loses a place by it."""
+    record = desk_sessions.record(slug) or abort(404)
+    form = ClubSessionForm.of(record)
+    if request.method == "POST" and form.validate() and form.fields is not None:
+        try:
+            slug = club_sessions.edit(slug, form.fields, viewer.actor(), seen=form.seen.data)
+        except (Refusal, FieldsRefused) as refusal:
+            form.refuse(refusal)
+        else:
+            flash(_("The changes are saved."))
+            return redirect(url_for("admin.session_registrations", slug=slug), 303)
+    return render_template("admin/session_form.html", form=form, record=record), form.http_status

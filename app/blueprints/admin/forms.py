@@ -1,0 +1,256 @@
+"""The shape of a club session as the committee types it. The session views make it; whether it may be so, the service decides.
+
+The rules for single values are the import's too (services.club_session_fields); the words are this form's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from govuk_frontend_wtf.wtforms_widgets import GovRadioInput, GovTextArea, GovTextInput
+from wtforms import HiddenField, RadioField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, ValidationError
+
+from ...queries.desk_sessions import SessionRecord
+from ...rules import money
+from ...rules.refusals import Refusal
+from ...rules.statuses import Entry, SessionStatus, WaitlistPayment
+from ...services import club_sessions
+from ...services.club_session_fields import ClubSessionFields, FieldsRefused, Problem, check_fields
+from ...services.club_sessions import NoSuchTime
+from ...templating import money as money_words
+from ...templating import refusal_text
+from .fields import ClockField, DayField, MoneyField, WholeNumberField
+
+MOMENTS = {
+    "starts": "starts_at", "ends": "ends_at", "opens": "opens_at", "members_open": "members_open_at",
+    "closes": "closes_at", "refund": "refund_until",
+}  # fmt: skip
+"""Each is typed as a day and a time of the session's own zone: ``starts_day`` and ``starts_time`` are ``starts_at``."""
+PRICES = {"member_price": "member_price_cents", "non_member_price": "non_member_price_cents"}
+AS_TYPED = (
+    "title", "slug", "summary", "description", "location", "time_zone", "capacity", "waitlist_capacity", "max_places",
+    "currency", "status", "entry", "waitlist_payment",
+)  # fmt: skip
+SHOWN_AT = {"starts_at": "starts_day", "ends_at": "ends_time", **{at: f"{name}_day" for name, at in list(MOMENTS.items())[2:]}}
+SHOWN_AT |= {at: name for name, at in PRICES.items()}
+"""Where the form shows a problem with a field of the record, when it has no field of that name."""
+
+WORDS = {
+    "title": _("Enter a title on one line, of 200 characters or fewer"),
+    "slug": _("Use only small letters, digits and single hyphens, like badminton-3-december, and no more than 80 of them"),
+    "summary": _("Enter a summary on one line, of 300 characters or fewer"),
+    "description": _("Enter a description of 20,000 characters or fewer"),
+    "location": _("Enter a place on one line, of 300 characters or fewer"),
+    "ends_at": _("Enter an end after the start. If it ends on another day, enter that day too"),
+    "time_zone": _("Enter a time zone like Pacific/Auckland"),
+    "capacity": _("Enter a number of places from 0 to 100,000"),
+    "waitlist_capacity": _("Enter a number of spots up to 100,000, or leave it empty for no waitlist"),
+    "max_places": _("Enter a number from 1 to 100"),
+    "currency": _("Enter a currency by its three letters, like NZD"),
+    "opens_at": _("Registration must open before it closes and before the session starts. Enter an earlier date or time"),
+    "members_open_at": _("Registration must open before it closes and before the session starts. Enter an earlier date or time"),
+    "closes_at": _("Registration must close before the session starts, or when it does. Enter an earlier date or time"),
+    "refund_until": _("Enter a date before the year 2100"),
+    "status": _("Choose whether everybody can see it"),
+}
+"""What to do about a field, whatever is wrong with it."""
+
+
+def _strip(text: str | None) -> str:
+    return (text or "").strip()
+
+
+def _local(moment: datetime | None, zone: str) -> datetime | None:
+    return None if moment is None else moment.astimezone(ZoneInfo(zone))
+
+
+def _same(before: datetime, zone: str, day: date, clock: time | None) -> bool:
+    """Whether the page showed just this: then the moment stays exact, with its seconds and in the hour that comes twice."""
+    local = before.astimezone(ZoneInfo(zone))
+    return local.date() == day and clock is not None and (local.hour, local.minute) == (clock.hour, clock.minute)
+
+
+def _line(label: Any, **kwargs: Any) -> StringField:
+    return StringField(label, filters=[_strip], widget=GovTextInput(), **kwargs)
+
+
+def _choice(label: Any, choices: Iterable[tuple[str, Any]]) -> RadioField:
+    offered = [SelectChoice(value=str(value), label=words) for value, words in choices]
+    return RadioField(label, choices=offered, default=offered[0].value, widget=GovRadioInput())
+
+
+class ClubSessionForm(FlaskForm):
+    """Every field of a club session that a person decides. ``seen`` is the state of the record that the page showed."""
+
+    title = _line(_("Title"), validators=[InputRequired(_("Enter a title, like “Social badminton”"))])
+    slug = _line(
+        _("Address on this site"),
+        description=_("The end of its link: small letters, digits and hyphens. Leave it empty to make it from title and date."),
+        render_kw={"autocapitalize": "none", "spellcheck": "false"},
+    )
+    summary = _line(_("Summary"), description=_("One sentence for the list of sessions."))
+    description = TextAreaField(
+        _("Description"),
+        description=_("What people need to know: level, what to bring, how to get in. An empty line starts a new paragraph."),
+        filters=[_strip],
+        widget=GovTextArea(),
+    )
+    location = _line(_("Place"), description=_("Name and address, so that people find it."))
+    starts_day = DayField(_("Start date"), validators=[InputRequired(_("Enter the date it starts"))])
+    starts_time = ClockField(_("Start time"), validators=[InputRequired(_("Enter the time it starts"))])
+    ends_day = DayField(_("End date, if it is another day"))
+    ends_time = ClockField(_("End time"), validators=[InputRequired(_("Enter the time it ends"))])
+    time_zone = _line(
+        _("Time zone"),
+        description=_("All times on this page are in this zone. Change it only for a session elsewhere, like Australia/Sydney."),
+        validators=[InputRequired(_("Enter a time zone, like Pacific/Auckland"))],
+        render_kw={"autocapitalize": "none", "spellcheck": "false"},
+    )
+    capacity = WholeNumberField(_("Number of places"), validators=[InputRequired(_("Enter how many places there are"))])
+    waitlist_capacity = WholeNumberField(_("Spots on the waitlist"), description=_("Leave it empty for no waitlist."))
+    max_places = WholeNumberField(
+        _("Most places in one booking"), lowest=1, default=1, description=_("How many one person may book, counting themselves.")
+    )
+    non_member_price = MoneyField(_("Price of a place"), description=_("Like 12.00. Leave it empty if it is free."))
+    member_price = MoneyField(_("Price for members"), description=_("Leave it empty if members pay the same."))
+    currency = StringField(_("Currency"), filters=[lambda text: _strip(text).upper()], widget=GovTextInput(),
+                           validators=[InputRequired(_("Enter a currency, like NZD"))])  # fmt: skip
+    status = _choice(_("Who can see it"), [
+        (SessionStatus.DRAFT, _("Only the committee: it is a draft")),
+        (SessionStatus.PUBLISHED, _("Everybody: it is published")),
+    ])  # fmt: skip
+    entry = _choice(_("How people get a place"), [
+        (Entry.OPEN, _("They register, first come, first served")),
+        (Entry.APPLICATION, _("They apply, and the committee chooses")),
+    ])  # fmt: skip
+    waitlist_payment = _choice(_("When people on the waitlist pay"), [
+        (WaitlistPayment.ON_OFFER, _("When they are offered a place")),
+        (WaitlistPayment.UPFRONT, _("When they join it; they get it all back if no place comes free")),
+    ])  # fmt: skip
+    opens_day = DayField(_("Registration opens: date"), description=_("Leave it empty to open at once."))
+    opens_time = ClockField(_("Registration opens: time"), description=_("Midnight if you leave it empty."))
+    members_open_day = DayField(_("Opens for members: date"), description=_("Only if members may register earlier."))
+    members_open_time = ClockField(_("Opens for members: time"), description=_("Midnight if you leave it empty."))
+    closes_day = DayField(_("Registration closes: date"), description=_("Leave it empty to close when the session starts."))
+    closes_time = ClockField(_("Registration closes: time"), description=_("Midnight if you leave it empty."))
+    refund_day = DayField(_("Full refund until: date"), description=_("For people who cancel. Leave it empty for no refunds."))
+    refund_time = ClockField(_("Full refund until: time"), description=_("Midnight if you leave it empty."))
+    seen = HiddenField()
+
+    def __init__(self, *args: Any, record: SessionRecord | None = None, **kwargs: Any) -> None:
+        self.record = record
+        self.refused: Refusal | None = None
+        self.fields: ClubSessionFields | None = None
+        """What was typed, read; there after a ``validate`` that found nothing wrong."""
+        super().__init__(*args, **kwargs)
+        if record is not None and record.status not in club_sessions.FORM_STATUSES:
+            del self.status
+
+    @classmethod
+    def of(cls, record: SessionRecord) -> ClubSessionForm:
+        """The form filled in with a session as it is."""
+        values: dict[str, Any] = {name: getattr(record, name) for name in AS_TYPED}
+        for name, at in MOMENTS.items():
+            local = _local(getattr(record, at), record.time_zone)
+            values |= {f"{name}_day": local and local.date(), f"{name}_time": local and local.time()}
+        for name, field in PRICES.items():
+            cents = getattr(record, field)
+            values[name] = "" if cents is None else str(money.to_decimal(cents, record.currency))
+        return cls(record=record, seen=record.fingerprint, **values)
+
+    @property
+    def http_status(self) -> int:
+        """What the page that shows this form answers: a refusal's own status, 422 for mistakes, else 200."""
+        return self.refused.status if self.refused is not None else 422 if self.errors else 200
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Read everything, and say everything that is wrong at once."""
+        fine = bool(super().validate(extra_validators))
+        typed = ((name, self[name].data) for name in AS_TYPED if name in self)
+        values: dict[str, object] = {name: str(data) for name, data in typed if data is not None}
+        if self.record is not None:
+            values.setdefault("status", self.record.status.value)
+        values |= {at: self._moment(name, at) for name, at in MOMENTS.items()}
+        values |= {field: self._cents(name) for name, field in PRICES.items()}
+        try:
+            self.fields = check_fields(values, time_zone="", currency="")
+        except FieldsRefused as refused:
+            self._show(refused.problems)
+        return fine and not self.errors
+
+    def refuse(self, refusal: Refusal | FieldsRefused) -> None:
+        """Show why the service said no: at its field, or above the form."""
+        if isinstance(refusal, FieldsRefused):
+            self._show(refusal.problems)
+        elif refusal.field is not None:
+            self.refused = refusal
+            self[refusal.field].errors = [refusal_text(refusal)]
+        else:
+            self.refused = refusal
+            if self.record is not None:  # shown what became of it, the person decides again
+                self.seen.data = self.record.fingerprint
+
+    def _moment(self, name: str, at: str) -> str | None:
+        """The moment typed, for ``check_fields``; None when there is none or what was typed has an error already."""
+        day, clock = self[f"{name}_day"], self[f"{name}_time"]
+        on = day.data or (self.starts_day.data if name == "ends" else None)
+        if on is None or day.errors or clock.errors:
+            if clock.data and not on and not day.errors:
+                day.errors = [gettext("Enter a date too, or leave both empty")]
+            return None
+        before: datetime | None = getattr(self.record, at, None)
+        zone = self.time_zone.data
+        try:
+            if before is not None and self.record and self.record.time_zone == zone and _same(before, zone, on, clock.data):
+                return before.isoformat()
+            return club_sessions.moment_at(on, clock.data or time(), zone).isoformat()
+        except NoSuchTime:
+            clock.errors = [gettext("The clocks go forward that night and skip this time. Enter one that is an hour later")]
+        except (KeyError, ValueError, OSError):  # ZoneInfo's ways to say that there is no such zone
+            self.time_zone.errors = [gettext("Enter a time zone like Pacific/Auckland")]
+        return None
+
+    def _cents(self, name: str) -> int | None:
+        """The price typed, for ``check_fields``; the field says what is wrong with it."""
+        field = self[name]
+        try:
+            return field.cents(self.currency.data)
+        except ValidationError as error:
+            field.errors = [str(error)]
+            return None
+
+    def _show(self, problems: Iterable[Problem]) -> None:
+        """Each problem at its field in this form's words, unless something more exact is said there already."""
+        moments = {at: (f"{name}_day", f"{name}_time", "time_zone") for name, at in MOMENTS.items()}
+        for problem in problems:
+            name = SHOWN_AT.get(problem.field, problem.field)
+            if not any(self[related].errors for related in moments.get(problem.field, (name,))):
+                self[name].errors = [self._words(problem)]
+
+    def _words(self, problem: Problem) -> str:
+        """What to do about a problem; a field that can be wrong in several ways is looked at again."""
+        if problem.field in PRICES.values():
+            return self._price_words(problem.field)
+        if problem.field == "starts_at":
+            return gettext("Enter a start in the future, before the year 2100: check the year")
+        if problem.field in ("slug", "currency") and self.record is not None and self.fields is not None:
+            before = getattr(self.record, problem.field)
+            return gettext("People have booked with “%(before)s”, so this can no longer change. Enter it again", before=before)
+        return str(WORDS.get(problem.field, gettext(problem.text)))
+
+    def _price_words(self, field: str) -> str:
+        cents, usual = self._cents(SHOWN_AT[field]), self._cents("non_member_price")
+        if cents and not money.chargeable(cents, self.currency.data):
+            least = money_words(money.MINIMUM_CHARGE.get(self.currency.data, 1), self.currency.data)
+            return gettext("Enter %(least)s or more, or nothing if it is free: less cannot be paid by card", least=least)
+        if cents and cents > (usual or 0):
+            return gettext("Members never pay more than others. Enter the price of a place or less, or leave it empty")
+        return gettext("Enter an amount like 12.00, up to a million")

@@ -1,0 +1,52 @@
+"""What the desk's lists share: one page of a list in two statements, however long the list is. Called by the desk's queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Row, Select, func
+
+from ..extensions import db
+
+T = TypeVar("T")
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some of ``total`` lines: those of page ``number``, counted from 1."""
+
+    items: Sequence[T]
+    number: int
+    total: int
+    size: int = PAGE_SIZE
+
+    @property
+    def pages(self) -> int:
+        return pages_of(self.total, self.size)
+
+    @property
+    def first(self) -> int:
+        """The position of the first line shown, from 1; 0 when there is none."""
+        return (self.number - 1) * self.size + 1 if self.total else 0
+
+    @property
+    def last(self) -> int:
+        return min(self.number * self.size, self.total)
+
+
+def pages_of(total: int, size: int = PAGE_SIZE) -> int:
+    """How many pages that many lines fill; an empty list has one."""
+    return max(1, -(-total // size))
+
+
+def rows_of_page(statement: Select[Any], number: int, size: int = PAGE_SIZE) -> tuple[Sequence[Row[Any]], int, int]:
+    """The rows of one page, its number and how many rows there are in all. A number past the end is the last page."""
+    counting = statement.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
+    total = int(db.session.execute(counting).scalar_one())
+    number = min(max(1, number), pages_of(total, size))
+    rows = db.session.execute(statement.limit(size).offset((number - 1) * size)).all()
+    return rows, number, total

@@ -1,0 +1,141 @@
+"""The registrations of one club session as the desk lists them: searched, filtered, paged. Called by the admin blueprint.
+
+However many there are, a page takes the same number of statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, case, func, or_, select
+
+from ..extensions import db
+from ..models import ClubSession, Order, OrderItem, Payment, Refund, Registration
+from ..rules.statuses import PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
+from .desk import Page, rows_of_page
+
+_R = Registration
+MOST_WORDS = 6
+"""More words than a name has are not searched for."""
+IN_ORDER = (
+    RegistrationStatus.REGISTERED,
+    RegistrationStatus.HELD,
+    RegistrationStatus.OFFERED,
+    RegistrationStatus.WAITLISTED,
+    RegistrationStatus.UNDER_REVIEW,
+    RegistrationStatus.CANCELLED,
+    RegistrationStatus.EXPIRED,
+    RegistrationStatus.DECLINED,
+)
+"""Who comes, who may come, who waits in the order of the line, and last those who do not come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which registrations: all whose name, e-mail address or reference has every word of ``text``, of one status or of any."""
+
+    text: str = ""
+    status: RegistrationStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutLine:
+    """One attempt to pay; the id is Stripe's, and only staff see it."""
+
+    checkout_id: str
+    status: PaymentStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationLine:
+    """One registration with its money. ``order_token`` opens the person's own page, so only staff are given the link."""
+
+    reference: str
+    name: str
+    email: str
+    places: int
+    status: RegistrationStatus
+    payment_status: PaymentState
+    price_cents: int
+    amount_paid_cents: int
+    refunded_cents: int
+    created_at: datetime
+    hold_expires_at: datetime | None
+    offer_expires_at: datetime | None
+    order_token: str | None
+    checkouts: Sequence[CheckoutLine]
+
+
+def of_session(slug: str, wanted: Wanted, number: int = 1, *, with_checkouts: bool) -> Page[RegistrationLine]:
+    """One page of a session's registrations. Four statements; three when the checkout ids are not to be seen."""
+    rows, number, total = rows_of_page(_matching(slug, wanted), number)
+    order_ids = [row.order_id for row in rows if row.order_id is not None]
+    refunded = _refunded(order_ids)
+    checkouts = _checkouts(order_ids) if with_checkouts else {}
+    return Page([_line(row, refunded.get(row.id, 0), checkouts.get(row.order_id, [])) for row in rows], number, total)
+
+
+def _matching(slug: str, wanted: Wanted) -> Select[Any]:
+    statement = (
+        select(
+            _R.id, _R.order_id, _R.reference, _R.name, _R.email, _R.places, _R.status, _R.payment_status, _R.price_cents,
+            _R.amount_paid_cents, _R.created_at, _R.offer_expires_at, Order.hold_expires_at, Order.token.label("order_token"),
+        )
+        .join(ClubSession, ClubSession.id == _R.club_session_id)
+        .outerjoin(Order, Order.id == _R.order_id)
+        .where(ClubSession.slug == slug)
+    )  # fmt: skip
+    if wanted.status is not None:
+        statement = statement.where(_R.status == wanted.status)
+    for word in wanted.text.split()[:MOST_WORDS]:
+        fields = (_R.name, _R.email, _R.reference)
+        statement = statement.where(or_(*(column.icontains(word, autoescape=True) for column in fields)))
+    rank = case({status: place for place, status in enumerate(IN_ORDER)}, value=_R.status)
+    return statement.order_by(rank, func.coalesce(_R.waitlisted_at, _R.created_at), _R.id)
+
+
+def _refunded(order_ids: Iterable[int]) -> dict[int, int]:
+    """What has gone back, or is on its way back, for each registration of these orders."""
+    rows = db.session.execute(
+        select(OrderItem.registration_id, func.sum(Refund.amount_cents))
+        .join(Refund, Refund.order_item_id == OrderItem.id)
+        .join(Payment, Payment.id == Refund.payment_id)
+        .where(Payment.order_id.in_(order_ids), Refund.status != RefundStatus.FAILED, OrderItem.registration_id.is_not(None))
+        .group_by(OrderItem.registration_id)
+    )
+    return {registration_id: int(cents) for registration_id, cents in rows}
+
+
+def _checkouts(order_ids: Iterable[int]) -> dict[int, list[CheckoutLine]]:
+    """Every attempt to pay these orders that reached Stripe, oldest first."""
+    rows = db.session.execute(
+        select(Payment.order_id, Payment.checkout_id, Payment.status)
+        .where(Payment.order_id.in_(order_ids), Payment.checkout_id.is_not(None))
+        .order_by(Payment.id)
+    )
+    found: dict[int, list[CheckoutLine]] = {}
+    for order_id, checkout_id, status in rows:
+        found.setdefault(order_id, []).append(CheckoutLine(checkout_id, status))
+    return found
+
+
+def _line(row: Row[Any], refunded_cents: int, checkouts: Sequence[CheckoutLine]) -> RegistrationLine:
+    return RegistrationLine(
+        reference=row.reference,
+        name=row.name,
+        email=row.email,
+        places=row.places,
+        status=row.status,
+        payment_status=row.payment_status,
+        price_cents=row.price_cents,
+        amount_paid_cents=row.amount_paid_cents,
+        refunded_cents=refunded_cents,
+        created_at=row.created_at,
+        hold_expires_at=row.hold_expires_at if row.status is RegistrationStatus.HELD else None,
+        offer_expires_at=row.offer_expires_at if row.status is RegistrationStatus.OFFERED else None,
+        order_token=row.order_token,
+        checkouts=checkouts,
+    )

@@ -1,0 +1,184 @@
+"""Makes and changes club sessions, each in one transaction with an entry that says what changed. Called by the committee's desk.
+
+Nobody loses a place by an edit: a capacity below what is taken becomes ``overbooked``. Cancelling and completing tell people and
+move money, so they are use cases of their own and no edits.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, exists, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from .. import clock
+from ..models import ClubSession, Registration
+from ..queries import desk_sessions
+from ..rules.refusals import Refusal, SessionNotFound, words
+from ..rules.statuses import SESSION_MOVES, SessionStatus, may_become
+from ..transaction import retried, transaction
+from . import audit, club_session_fields, places
+from .club_session_fields import LENGTHS, NAMES, ClubSessionFields, FieldsRefused, Problem
+from .writes import insert_once
+
+_C = ClubSession
+FORM_STATUSES = frozenset({SessionStatus.DRAFT, SessionStatus.PUBLISHED})
+"""What creating and editing may make of a session."""
+RESERVED = frozenset({"new"})
+"""Slugs that are the addresses of other pages."""
+CALENDAR = frozenset({"starts_at", "ends_at", "location"})
+"""A change of one of these makes the entry in people's calendars wrong."""
+ROOM_FOR_DATE = 20
+"""What a slug made from a title leaves for the date and a number."""
+
+
+class SlugTaken(Refusal):
+    status = 409
+    text = words("This address is taken. Choose another one, or leave it empty.")
+    field = "slug"
+
+
+class ChangedMeanwhile(Refusal):
+    """Two people had the form open: the later one looks at what the earlier one did before undoing it."""
+
+    status = 409
+    text = words(
+        "Somebody else changed this session while you had this page open. What you typed is still here and not saved. "
+        "Look at the session in another tab, then save again if yours is right."
+    )
+
+
+class NoSuchTime(ValueError):
+    """A time that the clocks skip when summer begins."""
+
+
+def moment_at(day: date, at: time, time_zone: str) -> datetime:
+    """The moment at which the clocks of a zone show this, in UTC. Of a time that comes twice, the first; raises NoSuchTime."""
+    wall = datetime.combine(day, at).replace(tzinfo=None)
+    moment = wall.replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
+    if moment.astimezone(ZoneInfo(time_zone)).replace(tzinfo=None) != wall:
+        raise NoSuchTime(f"{wall} in {time_zone}")
+    return moment
+
+
+@retried
+def create(fields: ClubSessionFields, actor: str) -> str:
+    """Add a session and return its slug. Raises FieldsRefused or SlugTaken."""
+    found = [*club_session_fields.problems(fields), *_new_times(fields, ("starts_at", "closes_at"))]
+    if fields.status not in FORM_STATUSES:
+        found.append(Problem("status", words("must be draft or published")))
+    _refuse(found)
+    with transaction() as db:
+        return add_club_session(db, fields, actor)
+
+
+def add_club_session(db: Session, fields: ClubSessionFields, actor: str) -> str:
+    """The same with fields that were checked, inside the caller's transaction."""
+    for slug in [fields.slug] if fields.slug else _slugs(fields):
+        if slug not in RESERVED and insert_once(db, ClubSession, _C.slug, **{**asdict(fields), "slug": slug}):
+            club_session_id = db.execute(select(_C.id).where(_C.slug == slug)).scalar_one()
+            made = {name: _json(value) for name, value in asdict(fields).items() if value not in (None, "")}
+            audit.record(db, actor, "session_created", "club_session", club_session_id, **{**made, "slug": slug})
+            return slug
+    raise SlugTaken
+
+
+def edit(slug: str, fields: ClubSessionFields, actor: str, *, seen: str | None = None) -> str:
+    """Change a session and return its slug, which may be another now; an empty one stays as it is.
+
+    ``seen`` is the fingerprint of the record that the person was shown; None: change it, whatever it has become.
+    Raises FieldsRefused, SlugTaken, ChangedMeanwhile or SessionNotFound.
+    """
+    try:
+        return _edit(slug, fields, actor, seen)
+    except IntegrityError as error:  # two edits took one slug at the same moment: the database let one of them have it
+        if "slug" not in str(error.orig):
+            raise
+        raise SlugTaken from error
+
+
+@retried
+def _edit(slug: str, fields: ClubSessionFields, actor: str, seen: str | None) -> str:
+    with transaction() as db:
+        before = _locked(db, slug)
+        if seen is not None and seen != desk_sessions.fingerprint(before):
+            raise ChangedMeanwhile
+        after = {**asdict(fields), "slug": fields.slug or before.slug}
+        changes = {name: value for name, value in after.items() if value != getattr(before, name)}
+        _refuse([*club_session_fields.problems(fields), *_new_times(fields, changes), *_unfit(db, before, changes)])
+        if changes:
+            _write(db, before, changes)
+            detail = {name: [_json(getattr(before, name)), _json(value)] for name, value in changes.items()}
+            audit.record(db, actor, "session_edited", "club_session", before.id, **detail)
+        return str(after["slug"])
+
+
+def _locked(db: Session, slug: str) -> Row[Any]:
+    columns = (getattr(_C, name) for name in NAMES)
+    row = db.execute(select(_C.id, *columns).where(_C.slug == slug).with_for_update()).first()
+    if row is None:
+        raise SessionNotFound
+    return row
+
+
+def _write(db: Session, before: Row[Any], changes: Mapping[str, Any]) -> None:
+    values: dict[str, Any] = {name: value for name, value in changes.items() if name != "capacity"}
+    if CALENDAR & changes.keys():
+        values["calendar_sequence"] = _C.calendar_sequence + 1
+    if values:
+        db.execute(update(_C).where(_C.id == before.id).values(values).execution_options(synchronize_session=False))
+    if "capacity" in changes:
+        places.set_capacity(db, before.id, changes["capacity"])
+
+
+def _new_times(fields: ClubSessionFields, changed: Iterable[str]) -> Iterator[Problem]:
+    """What a person typing a time now cannot mean; a time that was so before may stay."""
+    changed = set(changed)
+    if "starts_at" in changed and fields.starts_at <= clock.now():
+        yield Problem("starts_at", words("must be in the future"))
+    if changed & {"closes_at", "starts_at"} and fields.closes_at is not None and fields.closes_at > fields.starts_at:
+        yield Problem("closes_at", words("must not be after the session starts"))
+
+
+def _unfit(db: Session, before: Row[Any], changes: Mapping[str, Any]) -> Iterator[Problem]:
+    """What this session cannot become. Raises SlugTaken."""
+    status, slug = changes.get("status"), changes.get("slug")
+    if status is not None and not (status in FORM_STATUSES and may_become(SESSION_MOVES, before.status, status)):
+        yield Problem("status", words("cannot become so by an edit"))
+    booked = bool({"slug", "currency"} & changes.keys()) and _is_booked(db, before.id)
+    if "currency" in changes and booked:
+        yield Problem("currency", words("cannot change any more: people have booked in it"))
+    if slug is not None and booked:
+        yield Problem("slug", words("cannot change any more: people who booked have it in their e-mails and calendars"))
+    elif slug is not None and (slug in RESERVED or db.execute(select(_C.id).where(_C.slug == slug)).first()):
+        raise SlugTaken
+
+
+def _is_booked(db: Session, club_session_id: int) -> bool:
+    """Whether anybody ever booked, whatever became of it: their mails and payments name the session."""
+    return bool(db.execute(select(exists().where(Registration.club_session_id == club_session_id))).scalar_one())
+
+
+def _slugs(fields: ClubSessionFields) -> Iterator[str]:
+    """From the title and the local date, numbered when that is taken."""
+    plain = unicodedata.normalize("NFKD", fields.title).encode("ascii", "ignore").decode().lower()
+    base = "-".join(re.findall(r"[a-z0-9]+", plain))[: LENGTHS["slug"] - ROOM_FOR_DATE].strip("-") or "session"
+    dated = f"{base}-{fields.starts_at.astimezone(ZoneInfo(fields.time_zone)).date().isoformat()}"
+    yield dated
+    yield from (f"{dated}-{number}" for number in range(2, 1000))
+
+
+def _refuse(found: list[Problem]) -> None:
+    if found:
+        raise FieldsRefused(found)
+
+
+def _json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
