@@ -16,7 +16,7 @@ def normalise_email(text: str) -> str | None:
     if len(text) > MAX_LENGTH or any(c in text for c in ',;<>"()\r\n\t '):
         return None
     try:
-        valid = validate_email(text, check_deliverability=False, allow_smtputf8=False, globally_deliverable=False)
+        valid = validate_email(text, check_deliverability=False, allow_smtputf8=False, globally_deliverable=False, strict=True)
     except EmailNotValidError:
         return None
     address = (valid.ascii_email or "").lower()
