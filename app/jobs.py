@@ -65,9 +65,6 @@ def _register(registry: dict[str, Any], name: str, function: Callable[..., Any])
         raise ValueError(f"{name!r} is registered already")
 
 
-# --- Enqueueing, in a web process -------------------------------------------------------------------------------------------
-
-
 @dataclass(slots=True)
 class _Door:
     """This process's way to the queue; it uses the caller's own connection and never one of its own."""
@@ -117,9 +114,6 @@ def _has_tables(connection: sa.Connection) -> bool:
     return sa.inspect(connection).has_table("workflow_status", schema=schema)
 
 
-# --- The engine's own tables ------------------------------------------------------------------------------------------------
-
-
 def migrate(settings: Settings) -> None:
     """Create or upgrade the job engine's own tables beside ours: in our SQLite file, or in the schema ``dbos``."""
     _quiet()
@@ -132,9 +126,6 @@ def _quiet() -> None:
     if not engine_log.handlers:
         engine_log.addHandler(logging.NullHandler())
     engine_log.setLevel(logging.WARNING)
-
-
-# --- Running ----------------------------------------------------------------------------------------------------------------
 
 
 def run_due() -> dict[str, int]:
@@ -258,9 +249,6 @@ class Worker:
             "enable_otlp": False,
             "sys_db_pool_size": CONCURRENCY + 4,
         }
-
-
-# --- Keeping the queue in order ---------------------------------------------------------------------------------------------
 
 
 def rescue(client: DBOSClient) -> int:

@@ -8,6 +8,7 @@ from .memberships import Membership, MembershipPlan
 from .orders import Order, OrderItem
 from .outgoing_emails import OutgoingEmail
 from .payments import Payment, Refund
+from .reconciliations import Reconciliation
 from .registrations import Registration
 from .stripe_events import StripeEvent
 from .users import User
@@ -23,6 +24,7 @@ __all__ = [
     "OrderItem",
     "OutgoingEmail",
     "Payment",
+    "Reconciliation",
     "Refund",
     "Registration",
     "StripeEvent",

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import clock
 from ..extensions import Base
-from ..rules.statuses import Entry, SessionStatus, WaitlistPayment
+from ..rules.statuses import Entry, RefundPolicy, SessionStatus, WaitlistPayment
 from .columns import CreatedAt, Currency, Id, Moment, UtcDateTime, status_column
 
 
@@ -22,6 +22,7 @@ class ClubSession(Base):
         sa.CheckConstraint("ends_at > starts_at", name="ends_after_start"),
         sa.CheckConstraint("COALESCE(member_price_cents, 0) >= 0 AND COALESCE(non_member_price_cents, 0) >= 0", name="prices"),
         sa.CheckConstraint("max_places >= 1", name="max_places"),
+        sa.CheckConstraint("refund_percent BETWEEN 0 AND 100 AND refund_fee_cents >= 0", name="refund_terms"),
         sa.Index("ix_club_sessions_status_starts_at", "status", "starts_at"),
     )
 
@@ -52,6 +53,13 @@ class ClubSession(Base):
     closes_at: Mapped[Moment | None]
     max_places: Mapped[int] = mapped_column(default=1)
     refund_until: Mapped[Moment | None]
+    refund_policy: Mapped[RefundPolicy] = mapped_column(status_column(RefundPolicy, "refund_policy"), default=RefundPolicy.FULL)
+    refund_percent: Mapped[int] = mapped_column(default=100)
+    refund_fee_cents: Mapped[int] = mapped_column(default=0)
+    waitlist_members_first: Mapped[bool] = mapped_column(default=False)
+    cancel_reason: Mapped[str | None] = mapped_column(sa.Text)
+    wound_up_at: Mapped[Moment | None]
+    """When everybody of a cancelled or started session had been told and refunded; null: the worker still looks."""
     host_user_id: Mapped[int | None] = mapped_column(sa.ForeignKey("users.id"))
     series: Mapped[str | None] = mapped_column(sa.String(80))
     calendar_sequence: Mapped[int] = mapped_column(default=0)

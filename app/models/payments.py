@@ -36,6 +36,8 @@ class Payment(Base):
     amount_cents: Mapped[int]
     captured_cents: Mapped[int] = mapped_column(default=0)
     """What Stripe says it took; equals ``amount_cents`` unless a case is open."""
+    fee_cents: Mapped[int | None]
+    """What Stripe kept for itself, known once reconciled."""
     currency: Mapped[Currency]
     status: Mapped[PaymentStatus] = mapped_column(status_column(PaymentStatus), default=PaymentStatus.CREATED)
     expires_at: Mapped[Moment]

@@ -13,6 +13,7 @@ from ..rules.statuses import ACTIVE, PaymentState, RegistrationStatus
 from .columns import CreatedAt, Email, Id, Json, Moment, Reference, Token, UtcDateTime, any_of, status_column
 
 _ACTIVE = sa.text(any_of("status", ACTIVE))
+_OFFERED = sa.text(any_of("status", [RegistrationStatus.OFFERED]))
 
 
 class Registration(Base):
@@ -26,6 +27,7 @@ class Registration(Base):
         ),
         sa.Index("ix_registrations_club_session_id_status", "club_session_id", "status"),
         sa.Index("ix_registrations_email", "email"),
+        sa.Index("ix_registrations_offers_due", "offer_expires_at", sqlite_where=_OFFERED, postgresql_where=_OFFERED),
     )
 
     id: Mapped[Id]
@@ -42,9 +44,14 @@ class Registration(Base):
     price_cents: Mapped[int]
     """What the booking costs in all, frozen when the hold was made (promise 15)."""
     amount_paid_cents: Mapped[int] = mapped_column(default=0)
+    is_member: Mapped[bool] = mapped_column(default=False)
+    """Whether the person was a member when the place was held: for the price and for members-first waitlists."""
     answers: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     waitlisted_at: Mapped[Moment | None]
+    offered_at: Mapped[Moment | None]
     offer_expires_at: Mapped[Moment | None]
+    replacement_wanted_at: Mapped[Moment | None]
+    """Cancelled too late for a refund, "refund me if someone takes my place": when that was asked."""
     checked_in_at: Mapped[Moment | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[Moment] = mapped_column(UtcDateTime(), default=clock.now, onupdate=clock.now)

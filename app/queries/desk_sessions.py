@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from itertools import groupby
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, func, or_, select
 
@@ -77,6 +79,17 @@ class SessionLine:
     currency: str
     counters: Counters
     tally: Tally
+
+
+    @property
+    def starts_on(self) -> date:
+        """The day it starts, in its own zone: what the list is grouped by."""
+        return self.starts_at.astimezone(ZoneInfo(self.time_zone)).date()
+
+
+def by_day(lines: Iterable[SessionLine]) -> list[tuple[date, list[SessionLine]]]:
+    """Lines in the order of their start, grouped by day."""
+    return [(on, list(group)) for on, group in groupby(lines, key=lambda line: line.starts_on)]
 
 
 @dataclass(frozen=True, slots=True)

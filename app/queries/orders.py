@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ScalarSelect, and_, case, func, or_, select
+from sqlalchemy.orm import aliased
 
 from ..extensions import db
 from ..models import ClubSession, Order, OrderItem, Payment, Refund, Registration
@@ -126,18 +127,23 @@ def _refunds(payment_ids: list[int]) -> list[RefundView]:
     return [RefundView(r.amount_cents, r.status, r.reason, r.created_at) for r in rows]
 
 
-def _items(order_id: int) -> list[ItemView]:
-    position = (
-        select(db.func.count())
-        .select_from(other := db.aliased(Registration))
-        .where(
-            other.club_session_id == Registration.club_session_id,
-            other.status == RegistrationStatus.WAITLISTED,
-            (other.waitlisted_at < Registration.waitlisted_at)
-            | ((other.waitlisted_at == Registration.waitlisted_at) & (other.id <= Registration.id)),
-        )
-        .scalar_subquery()
+def waitlist_position() -> ScalarSelect[int]:
+    """SQL for the place in line of the Registration of the enclosing statement: 1 is next (members-first lists count members first)."""
+    other, session = aliased(Registration), aliased(ClubSession)
+    earlier = or_(
+        other.waitlisted_at < Registration.waitlisted_at,
+        and_(other.waitlisted_at == Registration.waitlisted_at, other.id <= Registration.id),
     )
+    before = case(
+        (session.waitlist_members_first & (other.is_member != Registration.is_member), other.is_member), else_=earlier
+    )
+    statement = select(func.count()).select_from(other).join(session, session.id == other.club_session_id)
+    in_line = (other.club_session_id == Registration.club_session_id, other.status == RegistrationStatus.WAITLISTED)
+    return statement.where(*in_line, before).correlate(Registration).scalar_subquery()
+
+
+def _items(order_id: int) -> list[ItemView]:
+    position = waitlist_position()
     rows = db.session.execute(
         select(OrderItem, Registration, ClubSession, position)
         .outerjoin(Registration, Registration.id == OrderItem.registration_id)

@@ -1,8 +1,37 @@
-"""How much of a payment may go back, and until when. Called by services and by pages that state the terms before payment."""
+"""How much of a payment goes back, and until when. Called by services and by pages that state the terms before payment."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+
+from .money import percentage
+from .statuses import RefundPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a club session gives back to somebody who cancels up to ``until``. ``fee_cents`` is kept once a booking."""
+
+    policy: RefundPolicy
+    until: datetime | None
+    percent: int = 100
+    fee_cents: int = 0
+
+    def back_cents(self, paid_cents: int) -> int:
+        """What goes back of this payment under the policy, in minor units; 0 to ``paid_cents``."""
+        match self.policy:
+            case RefundPolicy.FULL:
+                return paid_cents
+            case RefundPolicy.PERCENTAGE:
+                return percentage(paid_cents, self.percent)
+            case RefundPolicy.FEE_KEPT:
+                return max(0, paid_cents - self.fee_cents)
+        return 0
+
+    def in_time(self, starts_at: datetime, now: datetime) -> bool:
+        """Whether cancelling now gives anything back: up to ``until``, and never once the session has started."""
+        return self.policy is not RefundPolicy.NONE and self.until is not None and now <= min(self.until, starts_at)
 
 
 def refundable_cents(captured_cents: int, promised_cents: int) -> int:
@@ -10,6 +39,18 @@ def refundable_cents(captured_cents: int, promised_cents: int) -> int:
     return max(0, captured_cents - promised_cents)
 
 
-def may_self_cancel_with_refund(refund_until: datetime | None, starts_at: datetime, now: datetime) -> bool:
-    """Whether the person may still cancel for a refund: up to ``refund_until``, and never once the session started."""
-    return refund_until is not None and now <= min(refund_until, starts_at)
+def replaced(capacity: int, confirmed_places: int, wishes: list[tuple[int, int]]) -> list[int]:
+    """Which "refund me if someone takes my place" wishes are fulfilled: ids of ``wishes`` [(id, places)], oldest first.
+
+    A wish is fulfilled when no more places are unconfirmed than younger wishes gave up: then somebody sits on that place, and
+    not merely on one that was empty anyway. First to ask, first refunded.
+    """
+    empty = max(0, capacity - confirmed_places)
+    done: list[int] = []
+    younger = sum(places for _, places in wishes)
+    for wish, places in wishes:
+        younger -= places
+        if empty > younger:
+            break
+        done.append(wish)
+    return done

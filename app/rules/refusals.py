@@ -115,6 +115,14 @@ class OrderNotOpen(Refusal):
     page = "ended"
 
 
+class OfferOver(Refusal):
+    """The offer was answered before, or its time is up."""
+
+    status = 409
+    text = words("This offer is no longer open.")
+    page = "ended"
+
+
 class CheckoutUnknown(Refusal):
     status = 400
     text = words("We do not know this payment.")

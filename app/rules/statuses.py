@@ -27,6 +27,15 @@ class WaitlistPayment(StrEnum):
     UPFRONT = "upfront"
 
 
+class RefundPolicy(StrEnum):
+    """What a club session gives back to somebody who cancels in time."""
+
+    FULL = "full"
+    PERCENTAGE = "percentage"
+    FEE_KEPT = "fee_kept"
+    NONE = "none"
+
+
 class RegistrationStatus(StrEnum):
     HELD = "held"
     WAITLISTED = "waitlisted"

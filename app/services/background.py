@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import jobs
-from . import holds, outbox, refunds, stripe_inbox
+from . import holds, offers, outbox, refunds, stripe_inbox, waitlist, winding_up
 
 
 def register() -> None:
@@ -11,7 +11,11 @@ def register() -> None:
     jobs.register_job("send_email", outbox.send_owed)
     jobs.register_job("send_refund", refunds.send_owed)
     jobs.register_scan("holds ended", holds.end_due_holds)
+    jobs.register_scan("offers ended", offers.expire_due_offers)
+    jobs.register_scan("sessions wound up", winding_up.wind_up)
     jobs.register_scan("payments settled", holds.settle_unsettled_payments)
     jobs.register_scan("events retried", stripe_inbox.retry_unprocessed)
     jobs.register_scan("refunds sent", refunds.send_due_refunds)
+    jobs.register_scan("free places dealt", winding_up.deal_free_places)
     jobs.register_scan("mails sent", outbox.send_due)
+    outbox.after_sent("offer", waitlist.start_clock)

@@ -11,19 +11,23 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
-from ..models import ClubSession, Order, OrderItem, Payment, Registration
+from ..models import ClubSession, Order, OrderItem, Registration
 from ..rules import refunds as refund_rules
 from ..rules.refusals import OrderNotOpen
-from ..rules.statuses import OrderStatus, PaymentStatus, RegistrationStatus
+from ..rules.statuses import OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
-from . import audit, ledger, letters, orders, places, refunds
+from . import audit, letters, orders, paying_back, places, waitlist
+
+
+CANCELLABLE = frozenset({RegistrationStatus.WAITLISTED, RegistrationStatus.OFFERED, RegistrationStatus.REGISTERED})
 
 
 @retried
-def cancel_order(order_token: str, actor: str = audit.GUEST) -> int:
-    """Cancel every registration of a settled order; returns the cents that go back (by the session's ``refund_until``).
+def cancel_order(order_token: str, actor: str = audit.GUEST, *, when_replaced: bool = False) -> int:
+    """Cancel every registration of a settled order; returns the cents that go back now, by the session's terms.
 
-    Raises OrderNotOpen when nothing of it can be cancelled any more.
+    ``when_replaced``: too late for a refund, but refund it if somebody takes the place. Raises OrderNotOpen when nothing of
+    it can be cancelled any more.
     """
     now = clock.now()
     with transaction() as db:
@@ -32,53 +36,55 @@ def cancel_order(order_token: str, actor: str = audit.GUEST) -> int:
             raise OrderNotOpen
         order = orders.lock(db, order_id)
         items = db.execute(select(OrderItem).where(OrderItem.order_id == order_id).order_by(OrderItem.id)).scalars().all()
-        back = [_cancel_item(db, order, item, actor, now) for item in items]
-        if not any(cents is not None for cents in back):
+        back = [_cancel_item(db, item, actor, now, when_replaced) for item in items]
+        if all(cents is None for cents in back):
             raise OrderNotOpen
-        orders.move(db, order_id, OrderStatus.CANCELLED, hold_expires_at=None)
-        audit.record(db, actor, "cancelled", "order", order_id)
+        orders.move(db, order.id, OrderStatus.CANCELLED, hold_expires_at=None)
+        audit.record(db, actor, "cancelled", "order", order.id)
         total = sum(cents or 0 for cents in back)
-        letters.owe_order_letter(db, "refunded_cancelled" if total else "cancelled", order_id, key=f"order:{order_id}", refund_cents=total or None)
+        template = "refunded_cancelled" if total else "cancelled"
+        letters.owe_order_letter(db, template, order.id, key=f"order:{order.id}", refund_cents=total or None)
         return total
 
 
-def _cancel_item(db: Session, order: Order, item: OrderItem, actor: str, now: datetime) -> int | None:
-    """End one registration and free its places; the cents to give back, or None when it cannot be cancelled."""
+def _cancel_item(db: Session, item: OrderItem, actor: str, now: datetime, when_replaced: bool) -> int | None:
+    """End one registration, free its places and deal them; the cents to give back, or None when it cannot be cancelled."""
     if item.registration_id is None:
         return None
+    club_session, registration = _locked(db, item.registration_id)
+    waiting = registration.status is RegistrationStatus.WAITLISTED
+    if now >= club_session.starts_at or registration.status not in CANCELLABLE:
+        return None
+    terms = terms_of(club_session)
+    in_time = waiting or terms.in_time(club_session.starts_at, now)
+    wish = now if when_replaced and not in_time and registration.amount_paid_cents else None
+    values = {"status": RegistrationStatus.CANCELLED, "replacement_wanted_at": wish}
+    db.execute(update(Registration).where(Registration.id == registration.id).values(values))
+    (places.leave_waitlist if waiting else places.release)(db, club_session.id, registration.places)
+    audit.record(db, actor, "cancelled", "registration", registration.id, places=registration.places, when_replaced=bool(wish))
+    cents = registration.amount_paid_cents if waiting else terms.back_cents(registration.amount_paid_cents)
+    owed = paying_back.owe_for_item(db, item, registration, cents, "cancelled", actor) if in_time else 0
+    waitlist.deal(db, club_session.id, actor)
+    return owed
+
+
+def terms_of(club_session: ClubSession) -> refund_rules.Terms:
+    """The refund terms of a club session as the rules know them."""
+    return refund_rules.Terms(
+        club_session.refund_policy, club_session.refund_until, club_session.refund_percent, club_session.refund_fee_cents
+    )
+
+
+def _locked(db: Session, registration_id: int) -> tuple[ClubSession, Registration]:
+    """The club session, locked first, and the registration as it is now."""
     club_session = db.execute(
         select(ClubSession)
         .join(Registration, Registration.club_session_id == ClubSession.id)
-        .where(Registration.id == item.registration_id)
+        .where(Registration.id == registration_id)
         .with_for_update(of=ClubSession)
+        .execution_options(populate_existing=True)
     ).scalar_one()
     registration = db.execute(
-        select(Registration).where(Registration.id == item.registration_id).execution_options(populate_existing=True)
+        select(Registration).where(Registration.id == registration_id).execution_options(populate_existing=True)
     ).scalar_one()
-    waiting = registration.status is RegistrationStatus.WAITLISTED
-    if now >= club_session.starts_at or not (waiting or registration.status is RegistrationStatus.REGISTERED):
-        return None
-    db.execute(update(Registration).where(Registration.id == registration.id).values(status=RegistrationStatus.CANCELLED))
-    (places.leave_waitlist if waiting else places.release)(db, club_session.id, registration.places)
-    audit.record(db, actor, "cancelled", "registration", registration.id, places=registration.places)
-    with_refund = waiting or refund_rules.may_self_cancel_with_refund(club_session.refund_until, club_session.starts_at, now)
-    return _refund(db, order, item, registration, actor) if with_refund else 0
-
-
-def _refund(db: Session, order: Order, item: OrderItem, registration: Registration, actor: str) -> int:
-    """Owe what was paid for this item; 0 when nothing was."""
-    payment = db.execute(
-        select(Payment).where(Payment.order_id == order.id, Payment.status == PaymentStatus.SUCCEEDED, Payment.captured_cents > 0)
-        .order_by(Payment.id).limit(1)
-    ).scalar_one_or_none()  # fmt: skip
-    if payment is None or registration.amount_paid_cents == 0:
-        return 0
-    cents = min(registration.amount_paid_cents, refunds.left_to_refund(db, payment))
-    if cents == 0:
-        return 0
-    refund_id = refunds.add_refund(db, payment.id, cents, "cancelled", actor, order_item_id=item.id)
-    ledger.book(
-        db, f"refund:{refund_id}:owed", ledger.revenue(item.kind), ledger.OWED, cents, payment.currency,
-        payment_id=payment.id, refund_id=refund_id, club_session_id=registration.club_session_id,
-    )  # fmt: skip
-    return cents
+    return club_session, registration

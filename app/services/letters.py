@@ -5,6 +5,7 @@ Called by registrations, fulfilment, refunds and cancellation. The words are in 
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -12,6 +13,9 @@ from sqlalchemy.orm import Session
 
 from ..config import current_settings
 from ..models import ClubSession, Order, OrderItem, Registration
+from ..queries.orders import waitlist_position
+from ..rules import offers
+from ..rules.statuses import RegistrationStatus
 from . import outbox
 
 
@@ -24,10 +28,31 @@ def owe_order_letter(db: Session, template: str, order_id: int, *, key: str, ref
     outbox.owe(db, dedupe_key=f"{template}:{key}", to=order.email, template=template, context=context, order_id=order.id)
 
 
+def offer_key(registration_id: int, offered_at: datetime | None) -> str:
+    """The name of the mail that carries this very offer; a second offer to the same person is another."""
+    return f"offer:{registration_id}:{offered_at:%Y%m%d%H%M%S}" if offered_at else f"offer:{registration_id}"
+
+
+def owe_offer_letter(db: Session, order_id: int, registration_id: int, offered_at: datetime) -> None:
+    """Owe the mail that offers a place; its deadline is counted from the moment it is handed over."""
+    order = db.execute(select(Order).where(Order.id == order_id)).scalar_one()
+    row = db.execute(
+        select(Registration.token, ClubSession.starts_at)
+        .join(ClubSession, ClubSession.id == Registration.club_session_id)
+        .where(Registration.id == registration_id)
+    ).one()
+    context = _context(db, order)
+    minutes = int(offers.time_to_answer(offered_at, row.starts_at).total_seconds() // 60)
+    url = f"{current_settings().site_url}/offers/{row.token}"
+    context["offer"] = {"url": url, "registration_id": registration_id, "minutes": minutes}
+    key = offer_key(registration_id, offered_at)
+    outbox.owe(db, dedupe_key=key, to=order.email, template="offer", context=context, order_id=order.id)
+
+
 def _context(db: Session, order: Order) -> dict[str, Any]:
     settings = current_settings()
     rows = db.execute(
-        select(OrderItem, Registration, ClubSession)
+        select(OrderItem, Registration, ClubSession, waitlist_position())
         .outerjoin(Registration, Registration.id == OrderItem.registration_id)
         .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
         .where(OrderItem.order_id == order.id)
@@ -45,7 +70,9 @@ def _context(db: Session, order: Order) -> dict[str, Any]:
     }
 
 
-def _item(site_url: str, item: OrderItem, registration: Registration | None, club_session: ClubSession | None) -> dict[str, Any]:
+def _item(
+    site_url: str, item: OrderItem, registration: Registration | None, club_session: ClubSession | None, position: int
+) -> dict[str, Any]:
     line: dict[str, Any] = {
         "description": item.description,
         "quantity": item.quantity,
@@ -66,6 +93,6 @@ def _item(site_url: str, item: OrderItem, registration: Registration | None, clu
             "registration_reference": registration.reference,
             "calendar_sequence": club_session.calendar_sequence,
             "refund_until": club_session.refund_until.isoformat() if club_session.refund_until else None,
-            "waitlist_position": None,
+            "waitlist_position": position if registration.status is RegistrationStatus.WAITLISTED else None,
         }
     return line

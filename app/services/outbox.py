@@ -7,7 +7,7 @@ A mail is sent at least once, always under the same Message-ID, and by one worke
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,6 +38,14 @@ WITH_CALENDAR = frozenset({"confirmation"})
 _M = OutgoingEmail
 _OWED = (_M.sent_at.is_(None), _M.failed_at.is_(None))
 _inliner = CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
+
+
+_after_sent: dict[str, Callable[[Session, Mapping[str, Any]], None]] = {}
+
+
+def after_sent(template: str, hook: Callable[[Session, Mapping[str, Any]], None]) -> None:
+    """Have ``hook(db, context)`` run in the transaction that records that a mail of this template was handed over."""
+    _after_sent[template] = hook
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +226,9 @@ def _sent(email_id: int) -> None:
         db.execute(update(_M).where(_M.id == email_id).values(sent_at=now, last_error=None))
         case = update(Case).where(Case.dedupe_key == f"mail:{email_id}", Case.closed_at.is_(None))
         db.execute(case.values(closed_at=now, resolution="sent"))
+        mail = db.execute(select(_M.template, _M.context).where(_M.id == email_id)).one()
+        if hook := _after_sent.get(mail.template):
+            hook(db, mail.context)
 
 
 @retried

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from ..models import ClubSession, OrderItem, Registration
 from ..rules.statuses import ACTIVE, ENDED, TAKEN, OrderStatus, PaymentState, RegistrationStatus, SessionStatus
-from . import audit, places
+from . import audit, places, resale, waitlist
 from .writes import changed
 
 
@@ -20,10 +20,14 @@ class RegistrationItem:
         """Registered if its place is kept; paid while it waits; late: only if the place is still free and not promised."""
         registration = self._registration(db, item)
         cents = item.unit_amount_cents * item.quantity
+        if self._session_status(db, registration) is SessionStatus.CANCELLED:
+            return False
         if registration.status in (RegistrationStatus.HELD, RegistrationStatus.OFFERED):
             return self._become(db, registration, RegistrationStatus.REGISTERED, cents, actor)
         if registration.status is RegistrationStatus.WAITLISTED:
-            return self._become(db, registration, RegistrationStatus.WAITLISTED, cents, actor)
+            self._become(db, registration, RegistrationStatus.WAITLISTED, cents, actor)
+            waitlist.deal(db, registration.club_session_id, actor)
+            return True
         if registration.status is RegistrationStatus.EXPIRED and self._still_free(db, registration, now):
             return self._become(db, registration, RegistrationStatus.REGISTERED, cents, actor)
         return False
@@ -43,6 +47,7 @@ class RegistrationItem:
         elif before is RegistrationStatus.WAITLISTED:
             places.leave_waitlist(db, registration.club_session_id, registration.places)
         audit.record(db, actor, status, "registration", registration.id, places=registration.places)
+        waitlist.deal(db, registration.club_session_id, actor)
 
     def club_session_id(self, db: Session, item: OrderItem) -> int | None:
         return db.execute(
@@ -58,7 +63,13 @@ class RegistrationItem:
     def _become(db: Session, registration: Registration, status: RegistrationStatus, cents: int, actor: str) -> bool:
         _set(db, registration.id, registration.status, status, payment_status=PaymentState.PAID, amount_paid_cents=cents)
         audit.record(db, actor, status, "registration", registration.id, places=registration.places)
+        if status is RegistrationStatus.REGISTERED:
+            resale.settle(db, registration.club_session_id, actor)
         return True
+
+    @staticmethod
+    def _session_status(db: Session, registration: Registration) -> SessionStatus:
+        return db.execute(select(ClubSession.status).where(ClubSession.id == registration.club_session_id)).scalar_one()
 
     @staticmethod
     def _still_free(db: Session, registration: Registration, now: datetime) -> bool:

@@ -21,7 +21,7 @@ from ..rules import capacity, money, pricing
 from ..rules.refusals import InvalidInput, SessionFull, SessionNotFound, WaitlistNotAccepted, words
 from ..rules.statuses import ACTIVE, ItemKind, PaymentState, RegistrationStatus, WaitlistPayment
 from ..transaction import retried, transaction
-from . import audit, letters, orders, places
+from . import audit, letters, orders, places, resale, waitlist
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,17 @@ class Entered:
     payment_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What was asked and found while the rules were checked."""
+
+    club_session: ClubSession
+    applicant: Applicant
+    is_member: bool
+    quote: pricing.Quote
+    now: datetime
+
+
 @retried
 def register(slug: str, applicant: Applicant) -> Entered:
     """Take places (or a waitlist spot) and write everything about them, or raise the Refusal that says why not."""
@@ -78,9 +89,8 @@ def register(slug: str, applicant: Applicant) -> Entered:
         )  # fmt: skip
         capacity.check_open(window, now, is_member=is_member)
         capacity.check_places(applicant.places, club_session.max_places)
-        quote = _quote(club_session, applicant, is_member)
-        decision = _enter(db, club_session, applicant)
-        return _write(db, club_session, applicant, quote, decision, now)
+        asked = _Asked(club_session, applicant, is_member, _quote(club_session, applicant, is_member), now)
+        return _write(db, asked, _enter(db, club_session, applicant))
 
 
 def _same_form_again(db: Session, attempt: str) -> Entered | None:
@@ -134,17 +144,16 @@ def _enter(db: Session, club_session: ClubSession, applicant: Applicant) -> capa
     return capacity.Decision.WAITLIST
 
 
-def _write(
-    db: Session, club_session: ClubSession, applicant: Applicant, quote: pricing.Quote, decision: capacity.Decision, now: datetime
-) -> Entered:
+def _write(db: Session, asked: _Asked, decision: capacity.Decision) -> Entered:
     """Order, registration, item and, when there is something to pay now, the payment with its exact parameters."""
+    club_session, applicant, quote, now = asked.club_session, asked.applicant, asked.quote, asked.now
     waits = decision is capacity.Decision.WAITLIST
     pays_now = quote.total_cents > 0 and (not waits or club_session.waitlist_payment is WaitlistPayment.UPFRONT)
     done = quote.total_cents == 0 and not waits
     buyer = orders.Buyer(applicant.name, applicant.email, applicant.attempt, applicant.user_id)
     order = orders.create_order(db, buyer, quote.total_cents, quote.currency, pays_now=pays_now, done=done, now=now)
     status = RegistrationStatus.WAITLISTED if waits else RegistrationStatus.REGISTERED if done else RegistrationStatus.HELD
-    registration_id, reference = _insert_registration(db, club_session.id, order.id, applicant, quote.total_cents, status, now)
+    registration_id, reference = _insert_registration(db, asked, order.id, status)
     line = CheckoutLine(club_session.title, quote.unit_cents, applicant.places)
     orders.add_item(db, order.id, ItemKind.REGISTRATION, line, registration_id=registration_id)
     audit.record(db, applicant.actor, status, "registration", registration_id, places=applicant.places, reference=reference)
@@ -153,24 +162,27 @@ def _write(
         payment_id = orders.add_payment(db, order, applicant.email, quote.currency, [line], metadata, now)
         return Entered(Outcome.TO_PAY, order.token, payment_id)
     letters.owe_order_letter(db, "confirmation" if done else "waitlisted", order.id, key=f"{status}:{registration_id}")
+    if waits:
+        waitlist.deal(db, club_session.id, applicant.actor)  # a place may be free that those ahead cannot use
+    else:
+        resale.settle(db, club_session.id, applicant.actor)
     return Entered(Outcome.REGISTERED if done else Outcome.WAITLISTED, order.token)
 
 
-def _insert_registration(
-    db: Session, club_session_id: int, order_id: int, applicant: Applicant, price_cents: int, status: RegistrationStatus, now: datetime
-) -> tuple[int, str]:
-    reference = new_reference()
+def _insert_registration(db: Session, asked: _Asked, order_id: int, status: RegistrationStatus) -> tuple[int, str]:
+    applicant, reference = asked.applicant, new_reference()
     values = {
         "reference": reference,
-        "club_session_id": club_session_id,
+        "club_session_id": asked.club_session.id,
         "user_id": applicant.user_id,
         "order_id": order_id,
         "name": applicant.name,
         "email": applicant.email,
         "places": applicant.places,
         "status": status,
-        "payment_status": PaymentState.PENDING if price_cents else PaymentState.FREE,
-        "price_cents": price_cents,
-        "waitlisted_at": now if status is RegistrationStatus.WAITLISTED else None,
+        "payment_status": PaymentState.PENDING if asked.quote.total_cents else PaymentState.FREE,
+        "price_cents": asked.quote.total_cents,
+        "is_member": asked.is_member,
+        "waitlisted_at": asked.now if status is RegistrationStatus.WAITLISTED else None,
     }
     return int(db.execute(insert(Registration).values(values).returning(Registration.id)).scalar_one()), reference

@@ -20,5 +20,6 @@ def changed(db: Session, statement: Update) -> bool:
 def insert_once(db: Session, model: type[Base], key: InstrumentedAttribute[Any], **values: Any) -> bool:
     """INSERT … ON CONFLICT DO NOTHING: True when the row was inserted now, False when one with this ``key`` was there."""
     insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    result = db.execute(insert(model).values(**values).on_conflict_do_nothing(index_elements=[key]))
-    return isinstance(result, CursorResult) and result.rowcount > 0
+    # RETURNING and not rowcount: SQLAlchemy keeps no row count of an INSERT on PostgreSQL.
+    statement = insert(model).values(**values).on_conflict_do_nothing(index_elements=[key]).returning(key)
+    return db.execute(statement).first() is not None

@@ -57,6 +57,17 @@ def upgrade() -> None:
         sa.UniqueConstraint("slug", name=op.f("uq_membership_plans_slug")),
     )
     op.create_table(
+        "reconciliations",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("stripe_cents", sa.BigInteger(), nullable=False),
+        sa.Column("ledger_cents", sa.BigInteger(), nullable=False),
+        sa.Column("difference_cents", sa.BigInteger(), nullable=False),
+        sa.Column("open_cases", sa.Integer(), nullable=False),
+        sa.Column("mended", Json, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliations")),
+    )
+    op.create_table(
         "stripe_events",
         sa.Column("id", sa.String(length=255), nullable=False),
         sa.Column("type", sa.String(length=120), nullable=False),
@@ -144,6 +155,25 @@ def upgrade() -> None:
         sa.Column("closes_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("max_places", sa.Integer(), nullable=False),
         sa.Column("refund_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "refund_policy",
+            sa.Enum(
+                "full",
+                "percentage",
+                "fee_kept",
+                "none",
+                name="refund_policy",
+                native_enum=False,
+                create_constraint=True,
+                length=24,
+            ),
+            nullable=False,
+        ),
+        sa.Column("refund_percent", sa.Integer(), nullable=False),
+        sa.Column("refund_fee_cents", sa.Integer(), nullable=False),
+        sa.Column("waitlist_members_first", sa.Boolean(), nullable=False),
+        sa.Column("cancel_reason", sa.Text(), nullable=True),
+        sa.Column("wound_up_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("host_user_id", Id, nullable=True),
         sa.Column("series", sa.String(length=80), nullable=True),
         sa.Column("calendar_sequence", sa.Integer(), nullable=False),
@@ -158,6 +188,9 @@ def upgrade() -> None:
         sa.CheckConstraint("max_places >= 1", name=op.f("ck_club_sessions_max_places")),
         sa.CheckConstraint("overbooked >= 0", name=op.f("ck_club_sessions_overbooked")),
         sa.CheckConstraint("places_taken BETWEEN 0 AND capacity + overbooked", name=op.f("ck_club_sessions_never_oversold")),
+        sa.CheckConstraint(
+            "refund_percent BETWEEN 0 AND 100 AND refund_fee_cents >= 0", name=op.f("ck_club_sessions_refund_terms")
+        ),
         sa.CheckConstraint(
             "waitlist_capacity IS NULL OR waitlist_capacity >= 0", name=op.f("ck_club_sessions_waitlist_capacity")
         ),
@@ -254,6 +287,7 @@ def upgrade() -> None:
         sa.Column("params", Json, nullable=False),
         sa.Column("amount_cents", sa.Integer(), nullable=False),
         sa.Column("captured_cents", sa.Integer(), nullable=False),
+        sa.Column("fee_cents", sa.Integer(), nullable=True),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column(
             "status",
@@ -347,9 +381,12 @@ def upgrade() -> None:
         ),
         sa.Column("price_cents", sa.Integer(), nullable=False),
         sa.Column("amount_paid_cents", sa.Integer(), nullable=False),
+        sa.Column("is_member", sa.Boolean(), nullable=False),
         sa.Column("answers", Json, nullable=False),
         sa.Column("waitlisted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("offered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("offer_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("replacement_wanted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("checked_in_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
@@ -368,6 +405,13 @@ def upgrade() -> None:
     with op.batch_alter_table("registrations", schema=None) as batch_op:
         batch_op.create_index("ix_registrations_club_session_id_status", ["club_session_id", "status"], unique=False)
         batch_op.create_index("ix_registrations_email", ["email"], unique=False)
+        batch_op.create_index(
+            "ix_registrations_offers_due",
+            ["offer_expires_at"],
+            unique=False,
+            sqlite_where=sa.text("status IN ('offered')"),
+            postgresql_where=sa.text("status IN ('offered')"),
+        )
         batch_op.create_index(batch_op.f("ix_registrations_order_id"), ["order_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_registrations_user_id"), ["user_id"], unique=False)
         batch_op.create_index(
@@ -564,6 +608,11 @@ def downgrade() -> None:
         )
         batch_op.drop_index(batch_op.f("ix_registrations_user_id"))
         batch_op.drop_index(batch_op.f("ix_registrations_order_id"))
+        batch_op.drop_index(
+            "ix_registrations_offers_due",
+            sqlite_where=sa.text("status IN ('offered')"),
+            postgresql_where=sa.text("status IN ('offered')"),
+        )
         batch_op.drop_index("ix_registrations_email")
         batch_op.drop_index("ix_registrations_club_session_id_status")
 
@@ -611,6 +660,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("stripe_events")
+    op.drop_table("reconciliations")
     op.drop_table("membership_plans")
     with op.batch_alter_table("audit_entries", schema=None) as batch_op:
         batch_op.drop_index("ix_audit_entries_subject")

@@ -26,7 +26,7 @@ def sessions() -> ResponseReturnValue:
     """Sessions to come with drafts, or with ``?show=past`` those that are over or cancelled."""
     show = "past" if request.args.get("show") == "past" else "coming"
     read = desk_sessions.past if show == "past" else desk_sessions.coming
-    return render_template("admin/sessions.html", page=read(clock.now(), page_number()), show=show)
+    return render_template("admin/sessions.html", page=read(clock.now(), page_number()), by_day=desk_sessions.by_day, show=show)
 
 
 @bp.route("/sessions/new", methods=["GET", "POST"])

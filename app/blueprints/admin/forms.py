@@ -106,7 +106,7 @@ class ClubSessionForm(FlaskForm):
     location = _line(_("Place"), description=_("Name and address, so that people find it."))
     starts_day = DayField(_("Start date"), validators=[InputRequired(_("Enter the date it starts"))])
     starts_time = ClockField(_("Start time"), validators=[InputRequired(_("Enter the time it starts"))])
-    ends_day = DayField(_("End date, if it is another day"))
+    ends_day = DayField(_("End date"), description=_("Empty: the same day."))
     ends_time = ClockField(_("End time"), validators=[InputRequired(_("Enter the time it ends"))])
     time_zone = _line(
         _("Time zone"),
@@ -114,14 +114,14 @@ class ClubSessionForm(FlaskForm):
         validators=[InputRequired(_("Enter a time zone, like Pacific/Auckland"))],
         render_kw={"autocapitalize": "none", "spellcheck": "false"},
     )
-    capacity = WholeNumberField(_("Number of places"), validators=[InputRequired(_("Enter how many places there are"))])
-    waitlist_capacity = WholeNumberField(_("Spots on the waitlist"), description=_("Leave it empty for no waitlist."))
+    capacity = WholeNumberField(_("Number of places"), description=_("How many people can take part."), validators=[InputRequired(_("Enter how many places there are"))])
+    waitlist_capacity = WholeNumberField(_("Spots on the waitlist"), description=_("Empty: no waitlist."))
     max_places = WholeNumberField(
-        _("Most places in one booking"), lowest=1, default=1, description=_("How many one person may book, counting themselves.")
+        _("Most places in one booking"), lowest=1, default=1, description=_("How many one person may book.")
     )
-    non_member_price = MoneyField(_("Price of a place"), description=_("Like 12.00. Leave it empty if it is free."))
-    member_price = MoneyField(_("Price for members"), description=_("Leave it empty if members pay the same."))
-    currency = StringField(_("Currency"), filters=[lambda text: _strip(text).upper()], widget=GovTextInput(),
+    non_member_price = MoneyField(_("Price of a place"), description=_("Like 12.00. Empty: free."))
+    member_price = MoneyField(_("Price for members"), description=_("Empty: the same price."))
+    currency = StringField(_("Currency"), description=_("Three letters, like NZD."), filters=[lambda text: _strip(text).upper()], widget=GovTextInput(),
                            validators=[InputRequired(_("Enter a currency, like NZD"))])  # fmt: skip
     status = _choice(_("Who can see it"), [
         (SessionStatus.DRAFT, _("Only the committee: it is a draft")),
@@ -135,14 +135,14 @@ class ClubSessionForm(FlaskForm):
         (WaitlistPayment.ON_OFFER, _("When they are offered a place")),
         (WaitlistPayment.UPFRONT, _("When they join it; they get it all back if no place comes free")),
     ])  # fmt: skip
-    opens_day = DayField(_("Registration opens: date"), description=_("Leave it empty to open at once."))
-    opens_time = ClockField(_("Registration opens: time"), description=_("Midnight if you leave it empty."))
-    members_open_day = DayField(_("Opens for members: date"), description=_("Only if members may register earlier."))
-    members_open_time = ClockField(_("Opens for members: time"), description=_("Midnight if you leave it empty."))
-    closes_day = DayField(_("Registration closes: date"), description=_("Leave it empty to close when the session starts."))
-    closes_time = ClockField(_("Registration closes: time"), description=_("Midnight if you leave it empty."))
-    refund_day = DayField(_("Full refund until: date"), description=_("For people who cancel. Leave it empty for no refunds."))
-    refund_time = ClockField(_("Full refund until: time"), description=_("Midnight if you leave it empty."))
+    opens_day = DayField(_("Registration opens: date"), description=_("Empty: at once."))
+    opens_time = ClockField(_("Registration opens: time"), description=_("Empty: midnight."))
+    members_open_day = DayField(_("Opens for members: date"), description=_("Empty: with everybody else."))
+    members_open_time = ClockField(_("Opens for members: time"), description=_("Empty: midnight."))
+    closes_day = DayField(_("Registration closes: date"), description=_("Empty: when the session starts."))
+    closes_time = ClockField(_("Registration closes: time"), description=_("Empty: midnight."))
+    refund_day = DayField(_("Full refund until: date"), description=_("Empty: no refunds."))
+    refund_time = ClockField(_("Full refund until: time"), description=_("Empty: midnight."))
     seen = HiddenField()
 
     def __init__(self, *args: Any, record: SessionRecord | None = None, **kwargs: Any) -> None:

@@ -1,0 +1,47 @@
+""""Refund me if someone takes my place": pays back those whose place somebody else has taken and paid for.
+
+``settle`` runs in the transaction of every confirmed registration. The rule is rules.refunds.replaced.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from ..models import ClubSession, OrderItem, Registration
+from ..rules import refunds as refund_rules
+from ..rules.statuses import RegistrationStatus
+from . import audit, letters, paying_back
+
+
+def settle(db: Session, club_session_id: int | None, actor: str) -> int:
+    """Owe the refunds whose replacement is there now; how many. One statement when nobody waits for one."""
+    wishes = db.execute(
+        select(Registration.id, Registration.places)
+        .where(Registration.club_session_id == club_session_id, Registration.replacement_wanted_at.is_not(None))
+        .order_by(Registration.replacement_wanted_at, Registration.id)
+    ).all()
+    if not wishes:
+        return 0
+    capacity = db.execute(
+        select(ClubSession.capacity).where(ClubSession.id == club_session_id).with_for_update()
+    ).scalar_one()
+    confirmed = db.execute(
+        select(func.coalesce(func.sum(Registration.places), 0)).where(
+            Registration.club_session_id == club_session_id, Registration.status == RegistrationStatus.REGISTERED
+        )
+    ).scalar_one()
+    done = refund_rules.replaced(capacity, confirmed, [(row.id, row.places) for row in wishes])
+    for registration_id in done:
+        _pay_back(db, registration_id, actor)
+    return len(done)
+
+
+def _pay_back(db: Session, registration_id: int, actor: str) -> None:
+    registration = db.execute(select(Registration).where(Registration.id == registration_id)).scalar_one()
+    db.execute(update(Registration).where(Registration.id == registration_id).values(replacement_wanted_at=None))
+    item = db.execute(select(OrderItem).where(OrderItem.registration_id == registration_id)).scalar_one()
+    cents = paying_back.owe_for_item(db, item, registration, registration.amount_paid_cents, "replaced", actor)
+    audit.record(db, actor, "replaced", "registration", registration_id, cents=cents)
+    if registration.order_id is not None and cents:
+        letters.owe_order_letter(db, "replaced", registration.order_id, key=f"replaced:{registration_id}", refund_cents=cents)

@@ -1,0 +1,107 @@
+"""Deals free places to those who wait, fairly: first in, first offered, under the published rule (promise 9).
+
+``deal`` runs inside whatever transaction freed a place or lengthened the list, under the club session's row lock, so a place
+that is free while somebody waits is never sold past them. Accepting and declining are in ``offers``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from .. import clock
+from ..models import ClubSession, Order, Registration
+from ..rules import offers as offer_rules
+from ..rules.statuses import OrderStatus, PaymentState, RegistrationStatus, SessionStatus, WaitlistPayment
+from . import audit, letters, orders, places
+from .writes import changed
+
+
+def deal(db: Session, club_session_id: int, actor: str) -> int:
+    """Offer (or, paid upfront, give) every free place to the first who fit; how many bookings were served.
+
+    A group is served whole or not at all; who does not fit is passed over with the reason on the record and keeps their turn.
+    """
+    statement = select(ClubSession).where(ClubSession.id == club_session_id).with_for_update()
+    club_session = db.execute(statement.execution_options(populate_existing=True)).scalar_one()
+    now = clock.now()
+    free = club_session.capacity - club_session.places_taken
+    if free <= 0 or not club_session.waitlist_taken:
+        return 0
+    if club_session.status is not SessionStatus.PUBLISHED or now >= club_session.starts_at:
+        return 0
+    served = 0
+    for registration in _line(db, club_session):
+        if registration.places > free:
+            detail = {"reason": "group_does_not_fit", "free": free, "places": registration.places}
+            audit.record(db, actor, "passed_over", "registration", registration.id, **detail)
+            continue
+        _serve(db, club_session, registration, actor, now)
+        free -= registration.places
+        served += 1
+        if free == 0:
+            break
+    return served
+
+
+def _line(db: Session, club_session: ClubSession) -> list[Registration]:
+    """Those who may be served now, in their order. Who pays upfront and has not paid yet is not in the line."""
+    waiting = select(Registration).where(
+        Registration.club_session_id == club_session.id, Registration.status == RegistrationStatus.WAITLISTED
+    )
+    if club_session.waitlist_payment is WaitlistPayment.UPFRONT:
+        waiting = waiting.where(Registration.payment_status.in_([PaymentState.PAID, PaymentState.FREE]))
+    if club_session.waitlist_members_first:
+        waiting = waiting.order_by(Registration.is_member.desc())
+    waiting = waiting.order_by(Registration.waitlisted_at, Registration.id)
+    return list(db.execute(waiting.execution_options(populate_existing=True)).scalars())
+
+
+def _serve(db: Session, club_session: ClubSession, registration: Registration, actor: str, now: datetime) -> None:
+    """Move one booking from the list to its places: at once when it is paid, else as an offer with a deadline."""
+    places.leave_waitlist(db, club_session.id, registration.places)
+    if not places.take(db, club_session.id, registration.places, promised=True):
+        raise AssertionError("a place that was free under the lock is gone")
+    paid = registration.payment_status is PaymentState.PAID
+    values: dict[str, object] = {"status": RegistrationStatus.REGISTERED}
+    if not paid:
+        ends = offer_rules.deadline(now, club_session.starts_at, club_session.time_zone)
+        values = {"status": RegistrationStatus.OFFERED, "offered_at": now, "offer_expires_at": ends}
+    still_waits = (Registration.id == registration.id, Registration.status == RegistrationStatus.WAITLISTED)
+    if not changed(db, update(Registration).where(*still_waits).values(values)):
+        raise AssertionError(f"registration {registration.id} left the list while it was locked")
+    audit.record(db, actor, "promoted" if paid else "offered", "registration", registration.id, places=registration.places)
+    if registration.order_id is None:
+        return
+    if paid:
+        letters.owe_order_letter(db, "confirmation", registration.order_id, key=f"promoted:{registration.id}")
+    else:
+        letters.owe_offer_letter(db, registration.order_id, registration.id, now)
+
+
+def start_clock(db: Session, context: Mapping[str, Any]) -> None:
+    """The mail with the offer was handed over just now: its time begins here. Called by the outbox in its own transaction."""
+    registration_id = int(context["offer"]["registration_id"])
+    row = db.execute(
+        select(ClubSession.starts_at, ClubSession.time_zone)
+        .join(Registration, Registration.club_session_id == ClubSession.id)
+        .where(Registration.id == registration_id)
+    ).first()
+    if row is None:
+        return
+    ends = offer_rules.deadline(clock.now(), row.starts_at, row.time_zone)
+    still_offered = (Registration.id == registration_id, Registration.status == RegistrationStatus.OFFERED)
+    db.execute(update(Registration).where(*still_offered).values(offer_expires_at=ends))
+
+
+def end_order_without_place(db: Session, order_id: int | None, status: OrderStatus, actor: str) -> None:
+    """A booking ended before it was paid: so does its order."""
+    if order_id is None:
+        return
+    order = db.execute(select(Order).where(Order.id == order_id)).scalar_one()
+    if order.status is OrderStatus.PENDING and orders.move(db, order_id, status, hold_expires_at=None):
+        audit.record(db, actor, status, "order", order_id)

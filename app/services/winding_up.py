@@ -1,0 +1,148 @@
+"""Ends what a session leaves behind: everybody of a cancelled session is told and refunded, whoever still waits at the start is let go.
+
+Each registration is ended in a transaction of its own, found by its state: a crash in the middle loses nothing and tells nobody
+twice. Called by staff (``cancel_session``) and by the worker's scans.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from .. import clock
+from ..extensions import db as flask_db
+from ..models import ClubSession, Order, OrderItem, Registration
+from ..rules.refusals import InvalidInput, SessionNotFound, words
+from ..rules.statuses import ACTIVE, SESSION_MOVES, TAKEN, OrderStatus, RegistrationStatus, SessionStatus, sources
+from ..transaction import end_read, retried, transaction
+from . import audit, letters, orders, paying_back, places, waitlist
+from .writes import changed
+
+BATCH = 200
+
+
+@retried
+def cancel_session(slug: str, actor: str, reason: str) -> None:
+    """Cancel a club session: from now on nobody gets in, and the worker tells and refunds everybody. Raises SessionNotFound."""
+    with transaction() as db:
+        row = db.execute(select(ClubSession.id, ClubSession.status).where(ClubSession.slug == slug).with_for_update()).first()
+        if row is None:
+            raise SessionNotFound
+        allowed = ClubSession.status.in_(sources(SESSION_MOVES, SessionStatus.CANCELLED))
+        values = {
+            "status": SessionStatus.CANCELLED,
+            "cancel_reason": reason,
+            "calendar_sequence": ClubSession.calendar_sequence + 1,
+            "updated_at": clock.now(),
+        }
+        if not changed(db, update(ClubSession).where(ClubSession.id == row.id, allowed).values(values)):
+            raise InvalidInput(None, words("This session is over or cancelled already."))
+        audit.record(db, actor, "cancelled", "club_session", row.id, reason=reason)
+
+
+def wind_up() -> int:
+    """End the registrations of cancelled sessions and the waiting of started ones; how many were ended."""
+    now = clock.now()
+    cancelled = ClubSession.status == SessionStatus.CANCELLED
+    started = (ClubSession.starts_at <= now) & (ClubSession.waitlist_taken > 0)
+    due = select(ClubSession.id).where(or_(cancelled & ClubSession.wound_up_at.is_(None), started))
+    return sum(_wind_up_one(club_session_id) for club_session_id in flask_db.session.execute(due).scalars().all())
+
+
+def deal_free_places() -> int:
+    """Deal whatever is free while somebody waits: no place stays empty because a transaction forgot (promise 9)."""
+    due = select(ClubSession.id).where(
+        ClubSession.status == SessionStatus.PUBLISHED,
+        ClubSession.waitlist_taken > 0,
+        ClubSession.places_taken < ClubSession.capacity,
+        ClubSession.starts_at > clock.now(),
+    )
+    return sum(_deal(club_session_id) for club_session_id in flask_db.session.execute(due).scalars().all())
+
+
+@retried
+def _deal(club_session_id: int) -> int:
+    with transaction() as db:
+        return waitlist.deal(db, club_session_id, audit.WORKER)
+
+
+def _wind_up_one(club_session_id: int) -> int:
+    cancelled = _is_cancelled(club_session_id)
+    statuses = ACTIVE if cancelled else [RegistrationStatus.WAITLISTED]
+    found = select(Registration.id).where(Registration.club_session_id == club_session_id, Registration.status.in_(statuses))
+    ids = flask_db.session.execute(found.order_by(Registration.id).limit(BATCH)).scalars().all()
+    end_read()
+    ended = 0
+    for registration_id in ids:
+        try:
+            ended += _end(registration_id, cancelled)
+        except Exception:
+            current_app.logger.exception("registration %s not wound up; it stays due", registration_id)
+    if cancelled and not ids:
+        _done(club_session_id)
+    return ended
+
+
+def _is_cancelled(club_session_id: int) -> bool:
+    status = flask_db.session.execute(select(ClubSession.status).where(ClubSession.id == club_session_id)).scalar_one()
+    return status is SessionStatus.CANCELLED
+
+
+@retried
+def _end(registration_id: int, cancelled: bool) -> bool:
+    """End one registration, refund it in full and tell the person, once; what is being paid is ended through its Checkout."""
+    with transaction() as db:
+        row = db.execute(
+            select(Registration.order_id, Registration.club_session_id).where(Registration.id == registration_id)
+        ).one()
+        order = orders.lock(db, row.order_id) if row.order_id is not None else None
+        db.execute(select(ClubSession.id).where(ClubSession.id == row.club_session_id).with_for_update())
+        statement = select(Registration).where(Registration.id == registration_id).execution_options(populate_existing=True)
+        registration = db.execute(statement).scalar_one()
+        if registration.status not in ACTIVE or (not cancelled and registration.status is not RegistrationStatus.WAITLISTED):
+            return False
+        if order is not None and order.status is OrderStatus.PENDING and order.hold_expires_at is not None:
+            return _wish_to_end(db, order)
+        status = RegistrationStatus.CANCELLED if cancelled else RegistrationStatus.EXPIRED
+        owed = _end_registration(db, registration, status)
+        if order is not None:
+            _end_order(db, order, cancelled, owed, registration)
+        return True
+
+
+def _wish_to_end(db: Session, order: Order) -> bool:
+    """The hold's own end does the rest: expire at Stripe, look, release or refund."""
+    not_yet = (Order.id == order.id, Order.cancel_requested_at.is_(None))
+    return changed(db, update(Order).where(*not_yet).values(cancel_requested_at=clock.now()))
+
+
+def _end_registration(db: Session, registration: Registration, status: RegistrationStatus) -> int:
+    before = registration.status
+    db.execute(update(Registration).where(Registration.id == registration.id).values(status=status))
+    if before in TAKEN:
+        places.release(db, registration.club_session_id, registration.places)
+    elif before is RegistrationStatus.WAITLISTED:
+        places.leave_waitlist(db, registration.club_session_id, registration.places)
+    audit.record(db, audit.WORKER, status, "registration", registration.id, places=registration.places)
+    item = db.execute(select(OrderItem).where(OrderItem.registration_id == registration.id)).scalar_one_or_none()
+    if item is None:
+        return 0
+    paid = registration.amount_paid_cents
+    return paying_back.owe_for_item(db, item, registration, paid, "session_cancelled", audit.WORKER)
+
+
+def _end_order(db: Session, order: Order, cancelled: bool, owed: int, registration: Registration) -> None:
+    target = OrderStatus.CANCELLED if cancelled or order.status is OrderStatus.PAID else OrderStatus.EXPIRED
+    orders.move(db, order.id, target, hold_expires_at=None)
+    template = "session_cancelled" if cancelled else "waitlist_over"
+    extra: dict[str, Any] = {"refund_cents": owed} if owed else {}
+    letters.owe_order_letter(db, template, order.id, key=f"registration:{registration.id}", **extra)
+
+
+@retried
+def _done(club_session_id: int) -> None:
+    with transaction() as db:
+        db.execute(update(ClubSession).where(ClubSession.id == club_session_id).values(wound_up_at=clock.now()))
