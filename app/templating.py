@@ -232,7 +232,7 @@ def _hex(rgb: Rgb) -> str:
 def order_standing(order: OrderView, now: datetime) -> str:
     """The one true thing to say of an order at the top of its page (promise 11): which heading, words and buttons it gets.
 
-    registered, paid (nothing to attend in it), waitlisted, to_pay, ending (time is up, Stripe not yet asked), checking,
+    registered, paid (nothing to attend in it), waitlisted, offered, to_pay, ending (time is up, Stripe not yet asked), checking,
     expired, cancelled, refunded. Money that has arrived and is not yet accounted for is always "checking".
     """
     registrations = {item.registration.status for item in order.items if item.registration}
@@ -250,8 +250,9 @@ def order_standing(order: OrderView, now: datetime) -> str:
 def _pending_standing(order: OrderView, registrations: set[RegistrationStatus], now: datetime) -> str:
     if order.payment in (PaymentStatus.PROCESSING, PaymentStatus.SUCCEEDED) or order.captured_cents:
         return "checking"
-    if RegistrationStatus.WAITLISTED in registrations and order.payment is None:
-        return "waitlisted"
+    for status in (RegistrationStatus.OFFERED, RegistrationStatus.WAITLISTED):
+        if status in registrations and order.payment is None:
+            return status.value
     if order.hold_expires_at is not None and order.hold_expires_at <= now:
         return "ending"
     return "to_pay"

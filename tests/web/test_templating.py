@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -134,7 +135,8 @@ def a_session(*, taken: int) -> SessionView:
     )  # fmt: skip
 
 
-MAILS = ("confirmation", "waitlisted", "booking_link", "refunded_late", "refunded_double", "refunded_cancelled")
+REFUNDS = ("refunded_late", "refunded_double", "refunded_cancelled", "session_cancelled", "waitlist_over", "replaced")
+MAILS = ("confirmation", "waitlisted", "booking_link", "cancelled", "offer", "offer_over", *REFUNDS)
 
 
 def a_letter(**changes: object) -> dict[str, object]:
@@ -154,17 +156,9 @@ def a_letter(**changes: object) -> dict[str, object]:
         "waitlist_position": None,
     }
     line = {"description": "Social badminton", "quantity": 2, "unit_amount_cents": 1200, "amount_cents": 2400, "session": booked}
-    return {
-        "site_name": "Harbour Social Club",
-        "name": "Mere <Tūhoe>",
-        "order_reference": "R8T2WN",
-        "order_url": "http://muster.test/orders/secret",
-        "currency": "NZD",
-        "total_cents": 2400,
-        "paid_at": NOW.isoformat(),
-        "items": [line],
-        **changes,
-    }
+    letter = {"site_name": "Harbour Social Club", "name": "Mere <Tūhoe>", "currency": "NZD", "total_cents": 2400, "items": [line]}
+    order = {"order_reference": "R8T2WN", "order_url": "http://muster.test/orders/secret", "paid_at": NOW.isoformat()}
+    return {**letter, **order, **changes}
 
 
 def mail(words: Flask, name: str, part: str, **changes: object) -> str:
@@ -173,17 +167,22 @@ def mail(words: Flask, name: str, part: str, **changes: object) -> str:
 
 @pytest.mark.parametrize("name", MAILS)
 def test_each_mail_is_complete_in_both_forms(words: Flask, name: str) -> None:
-    refund = {"refund": {"amount_cents": 2400}} if name.startswith("refunded") else {}
-    assert mail(words, name, "subject.txt", **refund).strip().endswith("Social badminton & friends, Saturday 21 November")
-    text, html = mail(words, name, "body.txt", **refund), mail(words, name, "body.html", **refund)
+    more: dict[str, object] = {"refund": {"amount_cents": 700}} if name in REFUNDS else {}
+    link = "http://muster.test/offers/secret" if name == "offer" else "http://muster.test/orders/secret"
+    more |= {"offer": {"url": link, "registration_id": 1, "minutes": 60}} if name == "offer" else {}
+    assert mail(words, name, "subject.txt", **more).strip().endswith("Social badminton & friends, Saturday 21 November")
+    text, html = mail(words, name, "body.txt", **more), mail(words, name, "body.html", **more)
     for body in (text, html):
-        assert "Saturday 21 November, 6:00 – 8:00 pm" in body
-        assert "Kepa Road" in body
-        assert "K7M4QX" in body
-        assert "http://muster.test/orders/secret" in body
-        assert ("NZ$24.00" in body) == (name != "booking_link")
+        assert all(fact in body for fact in ("Saturday 21 November, 6:00 – 8:00 pm", "Kepa Road", "K7M4QX", link))
+        assert ("NZ$7.00" in body) == (name in REFUNDS)
     assert "Hello Mere <Tūhoe>," in text
     assert "Hello Mere &lt;Tūhoe&gt;," in html
+
+
+def test_every_mail_has_its_three_parts() -> None:
+    folder = Path(templating.__file__).parent / "templates" / "emails"
+    written = {path.name: {part.name for part in path.iterdir()} for path in folder.iterdir() if path.is_dir()}
+    assert written == {name: {"subject.txt", "body.txt", "body.html"} for name in MAILS}
 
 
 def test_a_free_booking_has_no_receipt(words: Flask) -> None:
@@ -227,6 +226,7 @@ def an_order(status: str, payment: str | None, registration: str | None, paid: b
         (an_order("pending", "succeeded", "held", captured=2400), "checking"),
         (an_order("pending", None, "waitlisted"), "waitlisted"),
         (an_order("pending", "open", "waitlisted"), "to_pay"),
+        (an_order("pending", None, "offered"), "offered"),
         (an_order("paid", "succeeded", "registered", captured=2400, paid=True), "registered"),
         (an_order("paid", None, "registered", paid=True), "registered"),
         (an_order("paid", "succeeded", "waitlisted", captured=2400, paid=True), "waitlisted"),
