@@ -47,7 +47,10 @@ def start(run_directory: Path, run_pid: int) -> Path:
     sockets = home / "s"
     if (home / "ready").exists():
         return sockets
+    if (home / "failed").exists():
+        raise PostgresUnavailable((home / "failed").read_text())
     sockets.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o711)  # whatever the umask: the user that PostgreSQL runs as must get through
     command = [sys.executable, __file__, str(home), str(binaries()), str(run_pid)]
     with (home / "guard.log").open("w") as log:
         guard = subprocess.Popen(  # noqa: S603 - our own file
@@ -58,7 +61,10 @@ def start(run_directory: Path, run_pid: int) -> Path:
         guard.stdout.close()
     if answer != "ready":
         guard.wait(10)
-        raise PostgresUnavailable(f"PostgreSQL did not start: {answer or (home / 'guard.log').read_text()[-800:]}")
+        reason = f"PostgreSQL did not start: {answer or (home / 'guard.log').read_text()[-800:]}"
+        home.mkdir(exist_ok=True)
+        (home / "failed").write_text(reason)  # tried once a run: the next test need not wait for the same answer
+        raise PostgresUnavailable(reason)
     guard.returncode = 0  # it outlives this process on purpose: Popen must not warn that it still runs
     (home / "guard.pid").write_text(str(guard.pid))
     (home / "ready").touch()
@@ -66,10 +72,15 @@ def start(run_directory: Path, run_pid: int) -> Path:
 
 
 def stop(run_directory: Path) -> None:
-    """Tell the guard that the run is over; it stops the server and removes its files. Called once, by the run's first process."""
+    """Have the guard stop the server and remove its files, and wait until it has. Called once, by the run's first process."""
     pid_file = run_directory / "pg" / "guard.pid"
-    if pid_file.exists():
-        os.kill(int(pid_file.read_text()), signal.SIGTERM)
+    if not pid_file.exists():
+        return
+    os.kill(int(pid_file.read_text()), signal.SIGTERM)
+    pause = threading.Event()
+    for _ in range(400):
+        if not pid_file.parent.exists() or pause.wait(0.05):
+            return
 
 
 def _as_nobody() -> dict[str, str]:
@@ -81,9 +92,17 @@ def _reachable(binary_directory: Path, home: Path) -> Path:
     """The binaries where `nobody` may run them: a copy when a directory above them is closed (a clone below /root)."""
     if not _as_nobody() or all(parent.stat().st_mode & 0o001 for parent in (binary_directory, *binary_directory.parents)):
         return binary_directory
-    copy = home / "install"
-    shutil.copytree(binary_directory.parent, copy, symlinks=True, ignore=shutil.ignore_patterns("include"))
-    return copy / "bin"
+    return _copied(binary_directory, home / "install")
+
+
+def _copied(binary_directory: Path, to: Path) -> Path:
+    """A copy that runs anywhere: the wheel's libraries lie beside its package, and are found from there."""
+    package = binary_directory.parents[1]
+    release = Path(package.name, binary_directory.parent.name)
+    shutil.copytree(binary_directory.parent, to / release, symlinks=True, ignore=shutil.ignore_patterns("include"))
+    if (libraries := package.with_name(f"{package.name}.libs")).exists():
+        shutil.copytree(libraries, to / libraries.name, symlinks=True)
+    return to / release / binary_directory.name
 
 
 def _serve(home: Path, binary_directory: Path, run_pid: int) -> int:
@@ -118,7 +137,8 @@ def _serve(home: Path, binary_directory: Path, run_pid: int) -> int:
     finally:
         server.send_signal(signal.SIGINT)
         server.wait(20)
-        shutil.rmtree(home, ignore_errors=True)
+        # A run that was killed cannot remove its own directory.
+        shutil.rmtree(home if _alive(run_pid) else home.parent, ignore_errors=True)
     return 0
 
 
