@@ -71,9 +71,12 @@ def retried(use_case: Callable[P, T]) -> Callable[P, T]:
 
 
 def is_conflict(error: DBAPIError) -> bool:
-    """True for what a repeat can cure: deadlock, serialization failure, SQLite busy, a reference drawn twice."""
+    """True for what a repeat can cure: deadlock, serialization failure, SQLite busy, a reference drawn twice.
+
+    On PostgreSQL also a row that somebody else inserted since we looked (23505): the repeat finds it when it looks.
+    """
     sqlstate = getattr(error.orig, "sqlstate", None)
-    if sqlstate in ("40001", "40P01", "55P03"):
+    if sqlstate in ("40001", "40P01", "55P03", "23505"):
         return True
     text = str(error.orig)
     return isinstance(error, IntegrityError) and "reference" in text and "nique" in text.lower() or "database is locked" in text

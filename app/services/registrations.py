@@ -18,7 +18,7 @@ from ..models import ClubSession, Order, Registration
 from ..models.columns import new_reference
 from ..queries import memberships
 from ..rules import capacity, money, pricing
-from ..rules.refusals import InvalidInput, SessionFull, SessionNotFound, WaitlistNotAccepted, words
+from ..rules.refusals import InvalidInput, Refusal, SessionFull, SessionNotFound, WaitlistNotAccepted, words
 from ..rules.statuses import ACTIVE, ItemKind, PaymentState, RegistrationStatus, WaitlistPayment
 from ..transaction import retried, transaction
 from . import audit, letters, orders, places, resale, waitlist
@@ -90,7 +90,14 @@ def register(slug: str, applicant: Applicant) -> Entered:
         capacity.check_open(window, now, is_member=is_member)
         capacity.check_places(applicant.places, club_session.max_places)
         asked = _Asked(club_session, applicant, is_member, _quote(club_session, applicant, is_member), now)
-        return _write(db, asked, _enter(db, club_session, applicant))
+        try:
+            decision = _enter(db, club_session, applicant)
+        except Refusal:
+            # Who was faster may have been this very person, by a second press: on PostgreSQL their row is seen only now.
+            if already := _already_in(db, club_session, applicant, now):
+                return already
+            raise
+        return _write(db, asked, decision)
 
 
 def _same_form_again(db: Session, attempt: str) -> Entered | None:
@@ -102,7 +109,7 @@ def _same_form_again(db: Session, attempt: str) -> Entered | None:
 def _already_in(db: Session, club_session: ClubSession, applicant: Applicant, now: datetime) -> Entered | None:
     """One active registration for each session and address. Its own browser resumes; anybody else gets a mail, no answer."""
     row = db.execute(
-        select(Order.id, Order.token, Registration.user_id)
+        select(Order.id, Order.token, Order.attempt, Registration.user_id)
         .join(Registration, Registration.order_id == Order.id)
         .where(
             Registration.club_session_id == club_session.id,
@@ -112,7 +119,8 @@ def _already_in(db: Session, club_session: ClubSession, applicant: Applicant, no
     ).first()
     if row is None:
         return None
-    if row.token in applicant.known_orders or (row.user_id is not None and row.user_id == applicant.user_id):
+    same_form = row.attempt == applicant.attempt  # committed since `_same_form_again` looked
+    if same_form or row.token in applicant.known_orders or (row.user_id is not None and row.user_id == applicant.user_id):
         return Entered(Outcome.RESUMED, row.token)
     letters.owe_order_letter(db, "booking_link", row.id, key=f"booking-link:{row.id}:{now:%Y%m%d%H}")
     return Entered(Outcome.ALREADY_IN)
