@@ -17,7 +17,7 @@ from .rules.statuses import Role
 
 def init_cli(app: Flask) -> None:
     """Give the app its commands."""
-    for command in (create_user, import_sessions, worker, doctor, demo):
+    for command in (create_user, import_sessions, worker, reconcile, doctor, backup, purge, demo):
         app.cli.add_command(command)
 
 
@@ -70,6 +70,48 @@ def worker(once: bool) -> None:
         background.wait()
     finally:
         background.stop()
+
+
+@click.command("reconcile")
+def reconcile() -> None:
+    """Compare with Stripe, mend what can be mended, list what cannot; exit 1 while something is open."""
+    from .queries import open_cases
+    from .services import reconciling
+
+    _require_safe()
+    report = reconciling.reconcile()
+    for name, count in report.mended.items():
+        click.echo(f"{name} mended: {count}")
+    if report.unreachable:
+        click.echo(f"✗ Stripe could not be reached: {report.unreachable}. Nothing is lost; run this again.")
+    else:
+        click.echo(f"Stripe holds {report.stripe_cents}, the books say {report.ledger_cents} (difference {report.difference_cents}).")
+    for line in open_cases.lines():
+        click.echo(f"✗ {line}")
+    if not report.in_order:
+        raise SystemExit(1)
+    click.echo("✓ The books equal Stripe's.")
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Write a consistent copy of the database while the site goes on."""
+    from .services import backups
+
+    try:
+        size = backups.write(file)
+    except backups.BackupFailed as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{file}: {size} bytes.")
+
+
+@click.command("purge")
+def purge() -> None:
+    """Anonymise what retention says: names and addresses of bookings long past. What the books need stays."""
+    from .services import retention
+
+    click.echo(f"{retention.purge()} bookings anonymised.")
 
 
 @click.command("doctor")

@@ -138,9 +138,8 @@ def is_past(moment: datetime | str) -> bool:
 
 def zone_name(zone: str | None, *, always: bool = False) -> str:
     """The zone in words, "Australian Eastern Time"; empty when it is the club's own, unless ``always``."""
-    if zone is None or (zone == _club_zone() and not always):
-        zone = _club_zone() if always else None
-    return babel_dates.get_timezone_name(ZoneInfo(zone), locale=_locale()) if zone else ""
+    shown = zone or _club_zone()
+    return "" if shown == _club_zone() and not always else babel_dates.get_timezone_name(ZoneInfo(shown), locale=_locale())
 
 
 def iso(moment: datetime | str) -> str:

@@ -5,7 +5,7 @@ The provider's answers become the frozen dataclasses below at the gateway; its f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -72,6 +72,31 @@ class ProviderRefund:
 
 
 @dataclass(frozen=True, slots=True)
+class Dispute:
+    """A cardholder's bank takes money back, at least for now. ``status`` is Stripe's word (``won`` and ``lost`` end it)."""
+
+    id: str
+    payment_intent_id: str | None
+    amount_cents: int
+    currency: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One line of the provider's own books. ``net_cents`` is signed and after ``fee_cents``; ``created_at`` in epoch seconds."""
+
+    id: str
+    kind: str
+    net_cents: int
+    fee_cents: int
+    currency: str
+    payment_intent_id: str | None
+    ours: bool
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """A verified webhook event. ``payload`` is what was signed, kept for the inbox; the typed part is None for other kinds."""
 
@@ -81,6 +106,7 @@ class Event:
     payload: Mapping[str, Any]
     checkout: Checkout | None = None
     refund: ProviderRefund | None = None
+    dispute: Dispute | None = None
     object_id: str | None = None
     payment_intent_id: str | None = None
 
@@ -132,6 +158,14 @@ class PaymentGateway(Protocol):
     def find_refund(self, payment_intent_id: str, refund_key: str) -> ProviderRefund | None:
         """The refund that carries our key in its metadata, if the provider has it."""
         ...
+
+    def undelivered_events(self, types: Sequence[str], since: datetime) -> Iterator[Event]: ...
+
+    def paid_checkouts(self, since: datetime) -> Iterator[Checkout]: ...
+
+    def refunds(self, since: datetime) -> Iterator[ProviderRefund]: ...
+
+    def movements(self) -> Iterator[Movement]: ...
 
     def verify_event(self, body: bytes, signature: str | None) -> Event:
         """Check the signature, its age and the mode; raises SignatureInvalid. No network."""

@@ -17,7 +17,7 @@ from ..integrations import gateway
 from ..integrations.payments import Checkout, GatewayError, GatewayRefused
 from ..models import Order, Payment
 from ..rules import holds
-from ..rules.refusals import AlreadyRegistered, OrderNotOpen, PaymentsDown
+from ..rules.refusals import AlreadyRegistered, OrderNotOpen, PaymentsDown, StripeAway
 from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus
 from ..transaction import retried, transaction
 from . import ending, orders, registrations
@@ -54,14 +54,14 @@ def begin_registration(slug: str, applicant: Applicant) -> Destination:
 
 
 def pay(order_token: str) -> Destination:
-    """"Pay now" on an open order: the same Checkout while it can be paid, else a new attempt. Raises OrderNotOpen, PaymentsDown."""
+    """"Pay now" on an open order: the same Checkout while it can be paid, else a new attempt. Raises OrderNotOpen, StripeAway."""
     payment_id, url = _payable(order_token)
     if url is not None:
         return Destination(url, order_token)
     try:
         return Destination(_open(payment_id), order_token)
-    except GatewayError as error:
-        raise PaymentsDown from error
+    except GatewayError as error:  # not PaymentsDown, which says that no place is kept: this one is
+        raise StripeAway from error
 
 
 def order_url(token: str) -> str:
@@ -72,7 +72,7 @@ def _resume(order_token: str) -> Destination:
     """The same person again: the same Checkout, or the order page when there is nothing to pay or Stripe is away."""
     try:
         return pay(order_token)
-    except (OrderNotOpen, PaymentsDown):
+    except (OrderNotOpen, StripeAway):
         return Destination(order_url(order_token), order_token)
 
 

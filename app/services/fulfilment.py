@@ -95,18 +95,19 @@ def _capture(db: Session, order: Order, payment: Payment, checkout: Checkout, ac
     if used_elsewhere(db, payment, checkout):
         cases.open_case(db, f"intent:{checkout.id}", "payment_used_twice", order_id=order.id, payment_id=payment.id)
         return Applied.MISMATCH
-    captured = checkout.amount_total_cents
+    captured, problem = checkout.amount_total_cents, _mismatch(order, payment, checkout)
     _move(
         db,
         payment,
         PaymentStatus.SUCCEEDED,
         captured_cents=captured,
+        currency=checkout.currency,
         payment_intent_id=checkout.payment_intent_id,
         paid_at=now,
         next_check_at=None,
     )
     audit.record(db, actor, "payment_captured", "order", order.id, payment=payment.id, cents=captured)
-    if problem := _mismatch(payment, checkout):
+    if problem is not None:
         ledger.book(
             db, f"payment:{payment.id}", ledger.CLEARING, ledger.SUSPENSE, captured, checkout.currency, payment_id=payment.id
         )  # fmt: skip
@@ -157,8 +158,10 @@ def _owe_back(db: Session, payment: Payment, cents: int, reason: str, actor: str
     refunds.add_refund(db, payment.id, cents, reason, actor)
 
 
-def _mismatch(payment: Payment, checkout: Checkout) -> str | None:
+def _mismatch(order: Order, payment: Payment, checkout: Checkout) -> str | None:
     """Why this money is not what was ordered, or None (promise 5)."""
+    if checkout.order_reference != order.reference:
+        return "order"
     if checkout.live != current_settings().live:
         return "mode"
     if checkout.currency != payment.currency:

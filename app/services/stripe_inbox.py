@@ -17,10 +17,22 @@ from ..integrations import gateway
 from ..integrations.payments import Event
 from ..models import Payment, Refund, StripeEvent
 from ..transaction import retried, transaction
-from . import audit, cases, fulfilment, refunds
+from . import audit, cases, disputes, fulfilment, refunds
 from .writes import changed, insert_once
 
 MAX_ATTEMPTS = 20
+HANDLED = (
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.closed",
+)
+"""What the webhook endpoint at Stripe should be subscribed to."""
 
 
 class Received(StrEnum):
@@ -70,7 +82,9 @@ def _act(db: Session, event: Event) -> None:
         case "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated":
             _refund(db, event)
         case "charge.dispute.created" | "charge.dispute.closed":
-            _dispute(db, event)
+            if event.dispute is None:
+                raise Unmatched("a dispute event without a readable dispute")
+            disputes.record(db, event.dispute, audit.STRIPE)
 
 
 def _checkout(db: Session, event: Event) -> None:
@@ -102,14 +116,6 @@ def _refund(db: Session, event: Event) -> None:
         refunds.adopt(db, payment, event.refund)
 
 
-def _dispute(db: Session, event: Event) -> None:
-    payment = _payment_of(db, event.payment_intent_id)
-    if payment is not None:
-        kind = "dispute_opened" if event.type.endswith("created") else "dispute_closed"
-        key = f"{kind}:{event.object_id}"
-        cases.open_case(db, key, kind, order_id=payment.order_id, payment_id=payment.id, dispute=event.object_id)
-
-
 def _payment_of(db: Session, payment_intent_id: str | None) -> Payment | None:
     if payment_intent_id is None:
         return None
@@ -129,6 +135,14 @@ def _keep(event: Event, error: str) -> Received:
             if row >= MAX_ATTEMPTS:
                 cases.open_case(db, f"event:{event.id}", "event_unmatched", event=event.id, type=event.type)
     return Received.KEPT
+
+
+def take(event: Event) -> bool:
+    """An event fetched from Stripe itself (a missed webhook); True when it was new here."""
+    try:
+        return _take(event) is Received.PROCESSED
+    except Unmatched as error:
+        return _keep(event, str(error)) is Received.KEPT
 
 
 def retry_unprocessed(limit: int = 50) -> int:

@@ -106,7 +106,7 @@ class ClubSessionForm(FlaskForm):
     location = _line(_("Place"), description=_("Name and address, so that people find it."))
     starts_day = DayField(_("Start date"), validators=[InputRequired(_("Enter the date it starts"))])
     starts_time = ClockField(_("Start time"), validators=[InputRequired(_("Enter the time it starts"))])
-    ends_day = DayField(_("End date"), description=_("Empty: the same day."))
+    ends_day = DayField(_("End date, if not the same day"))
     ends_time = ClockField(_("End time"), validators=[InputRequired(_("Enter the time it ends"))])
     time_zone = _line(
         _("Time zone"),
@@ -114,15 +114,20 @@ class ClubSessionForm(FlaskForm):
         validators=[InputRequired(_("Enter a time zone, like Pacific/Auckland"))],
         render_kw={"autocapitalize": "none", "spellcheck": "false"},
     )
-    capacity = WholeNumberField(_("Number of places"), description=_("How many people can take part."), validators=[InputRequired(_("Enter how many places there are"))])
+    capacity = WholeNumberField(
+        _("Number of places"),
+        description=_("How many people can take part."),
+        validators=[InputRequired(_("Enter how many places there are"))],
+    )
     waitlist_capacity = WholeNumberField(_("Spots on the waitlist"), description=_("Empty: no waitlist."))
     max_places = WholeNumberField(
         _("Most places in one booking"), lowest=1, default=1, description=_("How many one person may book.")
     )
     non_member_price = MoneyField(_("Price of a place"), description=_("Like 12.00. Empty: free."))
     member_price = MoneyField(_("Price for members"), description=_("Empty: the same price."))
-    currency = StringField(_("Currency"), description=_("Three letters, like NZD."), filters=[lambda text: _strip(text).upper()], widget=GovTextInput(),
-                           validators=[InputRequired(_("Enter a currency, like NZD"))])  # fmt: skip
+    currency = _line(
+        _("Currency"), description=_("Three letters, like NZD."), validators=[InputRequired(_("Enter a currency, like NZD"))]
+    )
     status = _choice(_("Who can see it"), [
         (SessionStatus.DRAFT, _("Only the committee: it is a draft")),
         (SessionStatus.PUBLISHED, _("Everybody: it is published")),
@@ -170,6 +175,10 @@ class ClubSessionForm(FlaskForm):
     def http_status(self) -> int:
         """What the page that shows this form answers: a refusal's own status, 422 for mistakes, else 200."""
         return self.refused.status if self.refused is not None else 422 if self.errors else 200
+
+    def filter_currency(self, text: str | None) -> str:
+        """However it is typed, a currency is written large."""
+        return (text or "").upper()
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Read everything, and say everything that is wrong at once."""

@@ -9,7 +9,7 @@ from flask_wtf import FlaskForm
 from ... import clock
 from ...queries import orders
 from ...queries.orders import OrderView
-from ...rules.refusals import NotPaidYet, OrderNotOpen, PaymentsDown, Refusal
+from ...rules.refusals import NotPaidYet, OrderNotOpen, Refusal, StripeAway
 from ...rules.statuses import OrderStatus
 from ...security import by_secret_link
 from ...services import cancelling, checkout, ending, returning
@@ -88,7 +88,7 @@ def pay(token: str) -> ResponseReturnValue:
         return redirect(checkout.pay(token).url, 303)
     except OrderNotOpen:
         return redirect(url_for("checkout.order", token=token), 303)
-    except PaymentsDown as refusal:
+    except StripeAway as refusal:
         return render_template("checkout/problem.html", order=view, refusal=refusal), refusal.status
 
 

@@ -1,0 +1,31 @@
+"""A cardholder's bank takes money back: the books follow and staff are told. Called by the inbox and by reconciling."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..integrations.payments import Dispute
+from ..models import Payment
+from . import audit, cases, ledger
+
+
+def record(db: Session, dispute: Dispute, actor: str) -> None:
+    """Book what the dispute holds back, or what comes back when it is won; open a case when it opens and when it is lost."""
+    if dispute.payment_intent_id is None:
+        return
+    payment = db.execute(select(Payment).where(Payment.payment_intent_id == dispute.payment_intent_id)).scalar_one_or_none()
+    if payment is None:
+        return
+    key, cents, currency = f"dispute:{dispute.id}", dispute.amount_cents, dispute.currency
+    ledger.book(db, f"{key}:held", ledger.DISPUTES, ledger.CLEARING, cents, currency, payment_id=payment.id)
+    if dispute.status == "won":
+        ledger.book(db, f"{key}:won", ledger.CLEARING, ledger.DISPUTES, cents, currency, payment_id=payment.id)
+        cases.close_by_key(db, key, "won")
+    elif dispute.status == "lost":
+        cases.close_by_key(db, key, "lost")
+    kinds = {"won": None, "lost": "dispute_lost"}
+    if kind := kinds.get(dispute.status, "dispute_opened"):
+        name = key if kind == "dispute_opened" else f"{key}:lost"
+        cases.open_case(db, name, kind, order_id=payment.order_id, payment_id=payment.id, dispute=dispute.id, cents=cents)
+    audit.record(db, actor, f"dispute_{dispute.status}", "order", payment.order_id, payment=payment.id, cents=cents)

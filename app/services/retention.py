@@ -1,0 +1,57 @@
+"""Forgets people whom the club no longer needs to know: names, addresses and answers of bookings long past.
+
+Called by `flask purge`. Amounts, dates and references stay, because the books need them.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from .. import clock
+from ..models import ClubSession, Order, OutgoingEmail, Registration
+from ..rules.statuses import ACTIVE, RegistrationStatus
+from ..transaction import retried, transaction
+from . import audit
+
+KEEP = timedelta(days=2 * 365)
+"""How long after a session somebody may still ask about a booking."""
+BATCH = 500
+FORGOTTEN = "(forgotten)"
+
+
+def purge() -> int:
+    """Anonymise every booking whose session ended longer ago than KEEP; returns how many. Repeating it changes nothing more."""
+    done = 0
+    while batch := _purge_batch():
+        done += batch
+    return done
+
+
+@retried
+def _purge_batch() -> int:
+    with transaction() as db:
+        due = (
+            select(Registration.id, Registration.order_id)
+            .join(ClubSession, ClubSession.id == Registration.club_session_id)
+            .where(ClubSession.ends_at < clock.now() - KEEP, Registration.name != FORGOTTEN)
+            .where(Registration.status.not_in(ACTIVE - {RegistrationStatus.REGISTERED}))
+            .order_by(Registration.id)
+            .limit(BATCH)
+        )
+        rows = db.execute(due).all()
+        for row in rows:
+            _forget(db, row.id, row.order_id)
+        return len(rows)
+
+
+def _forget(db: Session, registration_id: int, order_id: int | None) -> None:
+    address = f"forgotten-{registration_id}@invalid.example"
+    values = {"name": FORGOTTEN, "email": address, "answers": {}, "user_id": None}
+    db.execute(update(Registration).where(Registration.id == registration_id).values(values))
+    if order_id is not None:
+        db.execute(update(Order).where(Order.id == order_id).values(name=FORGOTTEN, email=address, user_id=None))
+        db.execute(delete(OutgoingEmail).where(OutgoingEmail.order_id == order_id))
+    audit.record(db, audit.COMMAND, "forgotten", "registration", registration_id)

@@ -1,0 +1,46 @@
+"""A person's decision about money that fits no order: give it back or keep it. Called by the staff's desk on an open case."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..models import Case, Payment
+from ..rules.refusals import InvalidInput, words
+from ..transaction import retried, transaction
+from . import cases, ledger, orders, refunds
+
+KIND = "payment_mismatch"
+
+
+@retried
+def give_back(case_id: int, actor: str) -> int:
+    """Refund in full what a mismatched payment captured; returns the cents. Two clicks make one refund."""
+    with transaction() as db:
+        payment = _payment(db, cases.settle(db, case_id, "refunded", actor))
+        left = refunds.left_to_refund(db, payment)
+        if left:
+            refund_id = refunds.add_refund(db, payment.id, left, "mismatch", actor)
+            names = {"payment_id": payment.id, "refund_id": refund_id}
+            ledger.book(db, f"refund:{refund_id}:owed", ledger.SUSPENSE, ledger.OWED, left, payment.currency, **names)
+        return left
+
+
+@retried
+def keep(case_id: int, actor: str) -> None:
+    """Keep it, for a reason that lies outside Muster: it becomes other revenue."""
+    with transaction() as db:
+        payment = _payment(db, cases.settle(db, case_id, "kept", actor))
+        key = f"payment:{payment.id}:kept"
+        ledger.book(
+            db, key, ledger.SUSPENSE, ledger.revenue("other"), payment.captured_cents, payment.currency, payment_id=payment.id
+        )
+
+
+def _payment(db: Session, case: Case) -> Payment:
+    """The payment of such a case, with its order locked."""
+    if case.kind != KIND or case.payment_id is None:
+        raise InvalidInput(None, words("There is no payment to decide about in this case."))
+    payment = db.execute(select(Payment).where(Payment.id == case.payment_id)).scalar_one()
+    orders.lock(db, payment.order_id)
+    return payment
