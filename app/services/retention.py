@@ -6,12 +6,13 @@ Called by `flask purge`. Amounts, dates and references stay, because the books n
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
-from ..models import ClubSession, Order, OutgoingEmail, Registration
+from ..models import ClubSession, Order, OutgoingEmail, Payment, Registration
 from ..rules.statuses import ACTIVE, RegistrationStatus
 from ..transaction import retried, transaction
 from . import audit
@@ -49,9 +50,10 @@ def _purge_batch() -> int:
 
 def _forget(db: Session, registration_id: int, order_id: int | None) -> None:
     address = f"forgotten-{registration_id}@invalid.example"
-    values = {"name": FORGOTTEN, "email": address, "answers": {}, "user_id": None}
+    values: dict[str, Any] = {"name": FORGOTTEN, "email": address, "answers": {}, "user_id": None}
     db.execute(update(Registration).where(Registration.id == registration_id).values(values))
     if order_id is not None:
         db.execute(update(Order).where(Order.id == order_id).values(name=FORGOTTEN, email=address, user_id=None))
+        db.execute(update(Payment).where(Payment.order_id == order_id).values(params={}))  # held the address for Stripe
         db.execute(delete(OutgoingEmail).where(OutgoingEmail.order_id == order_id))
     audit.record(db, audit.COMMAND, "forgotten", "registration", registration_id)
