@@ -52,6 +52,7 @@ def _wire_web(app: Flask, settings: Settings) -> None:
     from .blueprints.admin.routes import bp as admin
     from .blueprints.checkout.routes import bp as checkout
     from .blueprints.health.routes import bp as health
+    from .blueprints.offers.routes import bp as offers
     from .blueprints.public.routes import bp as public
     from .blueprints.registration.routes import bp as registration
     from .blueprints.webhooks.routes import bp as webhooks
@@ -59,7 +60,7 @@ def _wire_web(app: Flask, settings: Settings) -> None:
     security.init_security(app, settings)
     templating.init_templating(app)
     errors.init_errors(app)
-    for blueprint in (public, registration, checkout, webhooks, accounts, admin, health):
+    for blueprint in (public, registration, checkout, offers, webhooks, accounts, admin, health):
         app.register_blueprint(blueprint)
     cli.init_cli(app)
 

@@ -29,6 +29,7 @@ class RegistrationView:
     price_cents: int
     amount_paid_cents: int
     waitlist_position: int | None
+    offer_expires_at: datetime | None
     session_slug: str
     session_title: str
     location: str
@@ -169,6 +170,7 @@ def _item(item: OrderItem, r: Registration | None, c: ClubSession | None, positi
             price_cents=r.price_cents,
             amount_paid_cents=r.amount_paid_cents,
             waitlist_position=position if r.status is RegistrationStatus.WAITLISTED else None,
+            offer_expires_at=r.offer_expires_at if r.status is RegistrationStatus.OFFERED else None,
             session_slug=c.slug,
             session_title=c.title,
             location=c.location,

@@ -18,7 +18,6 @@ from ..rules.statuses import OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
 from . import audit, letters, orders, paying_back, places, waitlist
 
-
 CANCELLABLE = frozenset({RegistrationStatus.WAITLISTED, RegistrationStatus.OFFERED, RegistrationStatus.REGISTERED})
 
 
