@@ -15,7 +15,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, exists, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from .. import clock
@@ -24,7 +23,7 @@ from ..queries import desk_sessions
 from ..rules.refusals import Refusal, SessionNotFound, words
 from ..rules.statuses import SESSION_MOVES, SessionStatus, may_become
 from ..transaction import retried, transaction
-from . import audit, club_session_fields, places
+from . import audit, club_session_fields, places, waitlist
 from .club_session_fields import LENGTHS, NAMES, ClubSessionFields, FieldsRefused, Problem
 from .writes import insert_once
 
@@ -90,22 +89,13 @@ def add_club_session(db: Session, fields: ClubSessionFields, actor: str) -> str:
     raise SlugTaken
 
 
+@retried
 def edit(slug: str, fields: ClubSessionFields, actor: str, *, seen: str | None = None) -> str:
     """Change a session and return its slug, which may be another now; an empty one stays as it is.
 
     ``seen`` is the fingerprint of the record that the person was shown; None: change it, whatever it has become.
     Raises FieldsRefused, SlugTaken, ChangedMeanwhile or SessionNotFound.
     """
-    try:
-        return _edit(slug, fields, actor, seen)
-    except IntegrityError as error:  # two edits took one slug at the same moment: the database let one of them have it
-        if "slug" not in str(error.orig):
-            raise
-        raise SlugTaken from error
-
-
-@retried
-def _edit(slug: str, fields: ClubSessionFields, actor: str, seen: str | None) -> str:
     with transaction() as db:
         before = _locked(db, slug)
         if seen is not None and seen != desk_sessions.fingerprint(before):
@@ -115,6 +105,7 @@ def _edit(slug: str, fields: ClubSessionFields, actor: str, seen: str | None) ->
         _refuse([*club_session_fields.problems(fields), *_new_times(fields, changes), *_unfit(db, before, changes)])
         if changes:
             _write(db, before, changes)
+            waitlist.deal(db, before.id, actor)  # more places, or published again: those who wait come first
             detail = {name: [_json(getattr(before, name)), _json(value)] for name, value in changes.items()}
             audit.record(db, actor, "session_edited", "club_session", before.id, **detail)
         return str(after["slug"])

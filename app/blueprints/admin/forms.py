@@ -146,8 +146,8 @@ class ClubSessionForm(FlaskForm):
     members_open_time = ClockField(_("Opens for members: time"), description=_("Empty: midnight."))
     closes_day = DayField(_("Registration closes: date"), description=_("Empty: when the session starts."))
     closes_time = ClockField(_("Registration closes: time"), description=_("Empty: midnight."))
-    refund_day = DayField(_("Full refund until: date"), description=_("Empty: no refunds."))
-    refund_time = ClockField(_("Full refund until: time"), description=_("Empty: midnight."))
+    refund_day = DayField(_("Refunds until: date"), description=_("Empty: no refunds."))
+    refund_time = ClockField(_("Refunds until: time"), description=_("Empty: midnight."))
     seen = HiddenField()
 
     def __init__(self, *args: Any, record: SessionRecord | None = None, **kwargs: Any) -> None:
