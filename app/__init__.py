@@ -28,7 +28,9 @@ def _wire_ground(app: Flask, settings: Settings) -> None:
     from .transaction import prepare_engine
 
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {} if settings.is_sqlite else {"pool_size": 8, "max_overflow": 8, "pool_pre_ping": True}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = (
+        {} if settings.is_sqlite else {"pool_size": 8, "max_overflow": 8, "pool_pre_ping": True}
+    )
     INSTANCE.mkdir(exist_ok=True)
     db.init_app(app)
     migrate.init_app(app, db)

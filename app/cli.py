@@ -85,7 +85,7 @@ def reconcile() -> None:
     if report.unreachable:
         click.echo(f"✗ Stripe could not be reached: {report.unreachable}. Nothing is lost; run this again.")
     else:
-        click.echo(f"Stripe holds {report.stripe_cents}, the books say {report.ledger_cents} (difference {report.difference_cents}).")
+        click.echo(f"Stripe's lines sum to {report.stripe_cents}, the books to {report.ledger_cents}.")
     for line in open_cases.lines():
         click.echo(f"✗ {line}")
     if not report.in_order:

@@ -114,17 +114,27 @@ def unsafe(settings: Settings) -> list[str]:
     key = settings.secret_key
     if not settings.development:
         if not key:
-            found.append("SECRET_KEY is not set. Set it to a long random text, for example the output of: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'")
+            found.append(
+                "SECRET_KEY is not set. Set it to a long random text, for example what this prints:"
+                " python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+            )
         elif len(key) < 16 or len(set(key)) < 8 or any(key.lower().startswith(p) for p in PLACEHOLDERS if len(key) < 32):
             found.append("SECRET_KEY is too easy to guess. Use at least 32 random characters.")
         if not settings.stripe_secret_key:
-            found.append("STRIPE_SECRET_KEY is not set. Take it from Stripe's dashboard (sk_test_… to try, sk_live_… for real money).")
+            found.append(
+                "STRIPE_SECRET_KEY is not set. Take it from Stripe's dashboard: sk_test_… to try, sk_live_… for real money."
+            )
     if settings.stripe_secret_key and not settings.stripe_secret_key.startswith(("sk_test_", "rk_test_", "sk_live_", "rk_live_")):
         found.append("STRIPE_SECRET_KEY does not look like a Stripe secret key (sk_test_…, sk_live_…, rk_test_… or rk_live_…).")
     if settings.live and not settings.stripe_webhook_secrets:
-        found.append("STRIPE_WEBHOOK_SECRET is not set, but STRIPE_SECRET_KEY is a live key. Take the signing secret of the webhook endpoint from Stripe's dashboard.")
+        found.append(
+            "STRIPE_WEBHOOK_SECRET is not set, but STRIPE_SECRET_KEY is a live key."
+            " Take the signing secret of the webhook endpoint from Stripe's dashboard."
+        )
     if settings.live and settings.stripe_api_base != STRIPE_API:
-        found.append("STRIPE_API_BASE is set, but STRIPE_SECRET_KEY is a live key: a live key must never reach a simulator. Unset STRIPE_API_BASE.")
+        found.append(
+            "STRIPE_API_BASE is set, but STRIPE_SECRET_KEY is a live key, which must never reach a simulator. Unset it."
+        )
     if settings.live and DEMO_WEBHOOK_SECRET in settings.stripe_webhook_secrets:
         found.append("STRIPE_WEBHOOK_SECRET is the simulator's, but STRIPE_SECRET_KEY is a live key.")
     if settings.live and not settings.site_url.startswith("https://"):

@@ -1,4 +1,6 @@
-"""The demo: a whole club on one machine, with a local Stripe and local mail. Called by `flask demo`; the only place that imports the simulator."""
+"""The demo: a whole club on one machine, with a local Stripe and local mail. Called by `flask demo`; the only place that
+imports the simulator.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,10 @@ def _stripe_settings(settings: Settings) -> StripeSettings:
     """A local Stripe that posts to this site and remembers its Checkouts over a restart."""
     target = WebhookTarget(f"{settings.site_url}/webhooks/stripe", settings.stripe_webhook_secrets)
     return StripeSettings(
-        webhooks=(target,), base_url=settings.stripe_api_base, path=str(INSTANCE / "demo-stripe.sqlite"), merchant_name=settings.site_name
+        webhooks=(target,),
+        base_url=settings.stripe_api_base,
+        path=str(INSTANCE / "demo-stripe.sqlite"),
+        merchant_name=settings.site_name,
     )
 
 

@@ -30,7 +30,8 @@ def page(code: int, heading: str, text: str) -> ResponseReturnValue:
 
 
 def _csrf(_error: CSRFError) -> ResponseReturnValue:
-    return page(400, _("This page has been open too long"), _("Go back, reload the page and send the form again. Nothing has been changed."))
+    heading = _("This page has been open too long")
+    return page(400, heading, _("Go back, reload the page and send the form again. Nothing was changed."))
 
 
 def _refusal(refusal: Refusal) -> ResponseReturnValue:
@@ -60,10 +61,10 @@ def _words() -> dict[int, tuple[str, str]]:
     return {
         400: (_("We could not read that"), _("Check the address, or go back and try again.")),
         403: (_("You may not see this page"), _("Sign in with an account that may, or ask an administrator of your club.")),
-        404: (_("Page not found"), _("If you typed the address, check it. If you followed a link from an e-mail, use the newest e-mail we sent you.")),
+        404: (_("Page not found"), _("If you typed the address, check it. If a link in an e-mail led here, use the newest.")),
         405: (_("That does not work here"), _("Go back and use the buttons on the page.")),
         413: (_("That is too much"), _("What you sent is larger than this page takes. Shorten it and try again.")),
         429: (_("Too many tries"), _("Wait a few minutes and try again.")),
-        500: (_("Something went wrong on our side"), _("Nothing you did caused this. If you have paid, your payment is safe. Please try again in a minute.")),
+        500: (_("Something went wrong on our side"), _("If you have paid, your payment is safe. Please try again in a minute.")),
         503: (_("We cannot do that right now"), _("Please try again in a minute. If you have paid, your payment is safe.")),
     }  # fmt: skip

@@ -100,6 +100,13 @@ def _guard(view: View, permission: str, role: Role) -> View:
     return _declare(cast(View, guarded), permission)
 
 
+def keep_private(response: Response) -> Response:
+    """For blueprints behind secret links: their pages are nobody else's to cache or to index."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
 def may(role: Role) -> bool:
     """Whether the person here has at least this role; for links that only some should see."""
     return bool(current_user.is_authenticated) and RANK[current_user.role] >= RANK[role]

@@ -1,4 +1,6 @@
-"""The outside world behind Protocols: Stripe, mail, calendar files. They know no model, and no network call runs inside a transaction."""
+"""The outside world behind Protocols: Stripe, mail, calendar files. They know no model, and no network call runs inside a
+transaction.
+"""
 
 from __future__ import annotations
 

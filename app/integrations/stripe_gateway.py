@@ -151,7 +151,7 @@ class StripeGateway:
         """Check signature, age both ways and mode, without building SDK objects (26 µs instead of 689)."""
         if not any(self._signed(body, signature or "", secret) for secret in self._secrets):
             raise SignatureInvalid("no configured secret matches")
-        _check_not_from_the_future(signature or "")
+        _check_age(signature or "")
         try:
             payload = json.loads(body)
         except ValueError as error:
@@ -169,7 +169,7 @@ class StripeGateway:
     @staticmethod
     def _signed(body: bytes, signature: str, secret: str) -> bool:
         try:
-            return bool(stripe.WebhookSignature.verify_header(body.decode("utf-8"), signature, secret, TOLERANCE_SECONDS))
+            return bool(stripe.WebhookSignature.verify_header(body.decode("utf-8"), signature, secret))
         except (stripe.SignatureVerificationError, ValueError, TypeError):
             return False  # TypeError: a forged header with a non-ASCII signature (STRIPE §0.7)
 
@@ -194,11 +194,11 @@ def _describe(error: stripe.StripeError) -> str:
     return f"{type(error).__name__} {error.http_status or '-'} {error.code or '-'} {error.request_id or '-'}"
 
 
-def _check_not_from_the_future(signature: str) -> None:
-    """The SDK's tolerance is one-sided: a timestamp a day ahead passes (STRIPE §1.5)."""
+def _check_age(signature: str) -> None:
+    """Neither too old nor ahead of us, by our own clock: the SDK's check is one-sided and lets a day ahead pass (STRIPE §1.5)."""
     stamp = next((part[2:] for part in signature.split(",") if part.startswith("t=")), "")
-    if not stamp.isdigit() or int(stamp) > clock.now().timestamp() + TOLERANCE_SECONDS:
-        raise SignatureInvalid("timestamp lies in the future")
+    if not stamp.isdigit() or abs(int(stamp) - clock.now().timestamp()) > TOLERANCE_SECONDS:
+        raise SignatureInvalid("the timestamp is too old or lies in the future")
 
 
 def _checkout(s: stripe.checkout.Session) -> Checkout:

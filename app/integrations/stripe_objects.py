@@ -1,4 +1,6 @@
-"""Stripe's JSON in Muster's words: Checkouts, refunds, disputes, movements and events. Called by the gateway only; no SDK, no network."""
+"""Stripe's JSON in Muster's words: Checkouts, refunds, disputes, movements and events. Called by the gateway only; no SDK,
+no network.
+"""
 
 from __future__ import annotations
 

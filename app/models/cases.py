@@ -1,4 +1,6 @@
-"""Something a person must decide: money that fits no order, mail that cannot be delivered. Shown on the staff's desk until closed."""
+"""Something a person must decide: money that fits no order, mail that cannot be delivered. Shown on the staff's desk until
+closed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Each comparison of the books with Stripe: when, and whether they were equal. Written by services.reconciling, read by the desk."""
+"""Each comparison of the books with Stripe: when, and whether they were equal. Written by services.reconciling, read by the
+desk.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,9 @@ _UNPROCESSED = sa.text("processed_at IS NULL")
 
 class StripeEvent(Base):
     __tablename__ = "stripe_events"
-    __table_args__ = (sa.Index("ix_stripe_events_unprocessed", "created_at", sqlite_where=_UNPROCESSED, postgresql_where=_UNPROCESSED),)
+    __table_args__ = (
+        sa.Index("ix_stripe_events_unprocessed", "created_at", sqlite_where=_UNPROCESSED, postgresql_where=_UNPROCESSED),
+    )
 
     id: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
     type: Mapped[str] = mapped_column(sa.String(120))

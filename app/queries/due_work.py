@@ -1,4 +1,6 @@
-"""How far behind the background work is: the age of the oldest due row of each kind, in one statement. Read by monitors and the desk."""
+"""How far behind the background work is: the age of the oldest due row of each kind, in one statement. Read by monitors and
+the desk.
+"""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def _refunds(payment_ids: list[int]) -> list[RefundView]:
 
 
 def waitlist_position() -> ScalarSelect[int]:
-    """SQL for the place in line of the Registration of the enclosing statement: 1 is next (members-first lists count members first)."""
+    """SQL for the place in line of the enclosing statement's Registration: 1 is next; members-first lists count members first."""
     other, session = aliased(Registration), aliased(ClubSession)
     earlier = or_(
         other.waitlisted_at < Registration.waitlisted_at,

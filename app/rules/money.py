@@ -1,14 +1,24 @@
-"""Integer money: minor units, percentages with one rounding rule, and what Stripe will not charge. Called wherever cents are made."""
+"""Integer money: minor units, percentages with one rounding rule, and what Stripe will not charge. Called wherever cents are
+made.
+"""
 
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 
-ZERO_DECIMAL = frozenset(["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"])
+ZERO_DECIMAL = frozenset(
+    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"]
+)
 THREE_DECIMAL = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 MINIMUM_CHARGE = {
     **dict.fromkeys(["USD", "EUR", "CHF", "AUD", "CAD", "NZD", "SGD", "BRL"], 50),
-    "GBP": 30, "DKK": 250, "SEK": 300, "NOK": 300, "HKD": 400, "JPY": 50, "MXN": 1000,
+    "GBP": 30,
+    "DKK": 250,
+    "SEK": 300,
+    "NOK": 300,
+    "HKD": 400,
+    "JPY": 50,
+    "MXN": 1000,
 }
 """Stripe's smallest charge in minor units (its currencies page); a currency not listed has no minimum known to us."""
 

@@ -106,7 +106,9 @@ class PaymentsDown(Refusal):
     """The payment provider cannot be reached or refused; nothing is kept."""
 
     status = 503
-    text = words("We cannot take payments right now. Nothing was charged and no place is kept. Please try again in a few minutes.")
+    text = words(
+        "We cannot take payments right now. Nothing was charged and no place is kept. Please try again in a few minutes."
+    )
 
 
 class OrderNotOpen(Refusal):
@@ -147,7 +149,9 @@ class StripeAway(Refusal):
     """Stripe cannot be asked right now; nothing is lost, the worker asks again."""
 
     status = 503
-    text = words("We cannot reach our payment provider right now. If you have paid, your payment is safe: we will check again by ourselves.")
+    text = words(
+        "We cannot reach our payment provider right now. If you have paid, your payment is safe: we check again by ourselves."
+    )
 
 
 class InvalidInput(Refusal):

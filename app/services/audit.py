@@ -1,4 +1,6 @@
-"""Writes the record of who did what, in the transaction of the change itself (promise 7). Called by every service that changes state."""
+"""Writes the record of who did what, in the transaction of the change itself (promise 7). Called by every service that
+changes state.
+"""
 
 from __future__ import annotations
 

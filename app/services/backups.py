@@ -53,7 +53,7 @@ def _postgresql(part: Path) -> None:
     if program is None:
         raise BackupFailed("pg_dump was not found. Install PostgreSQL's client programs of the server's version.")
     url = make_url(current_settings().database_url).set(drivername="postgresql")
-    environment = {**os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {})}
+    environment = {"PATH": os.defpath, **({"PGPASSWORD": str(url.password)} if url.password else {})}
     target = url.set(password=None).render_as_string(hide_password=False)
     command = [program, "--format=custom", "--no-owner", f"--file={part}", target]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - our own words

@@ -43,7 +43,9 @@ def _counters() -> list[str]:
     taken = func.coalesce(func.sum(case((Registration.status.in_(TAKEN), Registration.places), else_=0)), 0)
     waiting = func.coalesce(func.sum(case((Registration.status.in_(WAITING), Registration.places), else_=0)), 0)
     rows = db.session.execute(
-        select(ClubSession.slug, ClubSession.places_taken, ClubSession.waitlist_taken, taken.label("taken"), waiting.label("waiting"))
+        select(
+            ClubSession.slug, ClubSession.places_taken, ClubSession.waitlist_taken, taken.label("taken"), waiting.label("waiting")
+        )
         .outerjoin(Registration, Registration.club_session_id == ClubSession.id)
         .group_by(ClubSession.id)
         .having((ClubSession.places_taken != taken) | (ClubSession.waitlist_taken != waiting))
@@ -73,7 +75,8 @@ def _money() -> list[str]:
 
 def _late() -> list[str]:
     return [
-        f"Background work is late: the oldest {kind} have been due for {seconds // 60} minutes. Is `flask --app wsgi worker` running?"
+        f"Background work is late: the oldest {kind} have been due for {seconds // 60} minutes."
+        " Is `flask --app wsgi worker` running?"
         for kind, seconds in due_work.ages(clock.now()).items()
         if seconds > LATE_SECONDS
     ]

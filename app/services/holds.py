@@ -1,4 +1,6 @@
-"""Finds what is due: holds to end, payments to look up, answers that were lost. The worker's scans; each returns how many it took on."""
+"""Finds what is due: holds to end, payments to look up, answers that were lost. The worker's scans; each returns how many it
+took on.
+"""
 
 from __future__ import annotations
 

@@ -83,7 +83,9 @@ def _expire(registration_id: int) -> bool:
         if _mail_is_on_its_way(db, registration):
             return False
         _end(db, registration, RegistrationStatus.EXPIRED, audit.WORKER)
-        letters.owe_order_letter(db, "offer_over", order.id, key=f"offer-over:{registration.id}:{_stamp(registration.offered_at)}")
+        letters.owe_order_letter(
+            db, "offer_over", order.id, key=f"offer-over:{registration.id}:{_stamp(registration.offered_at)}"
+        )
         return True
 
 

@@ -36,7 +36,9 @@ class OrderKey:
     reference: str
 
 
-def create_order(db: Session, buyer: Buyer, total_cents: int, currency: str, *, pays_now: bool, done: bool, now: datetime) -> OrderKey:
+def create_order(
+    db: Session, buyer: Buyer, total_cents: int, currency: str, *, pays_now: bool, done: bool, now: datetime
+) -> OrderKey:
     """Insert the order: paid at once when ``done`` (nothing to pay), with a hold's end when it is to be paid now."""
     token, reference = new_token(), new_reference()
     hold = holds.hold_expires_at(now, current_settings().hold_minutes) if pays_now else None

@@ -1,6 +1,6 @@
 """The one writer of a club session's counters (promise 1). Hold, offer, staff add, capacity edit and release all come here.
 
-Each function is a single guarded UPDATE, so no interleaving can take a place that is not there; the table's CHECK is the backstop.
+Each function is a single guarded UPDATE, so no interleaving can take a place that is not there; the CHECK is the backstop.
 """
 
 from __future__ import annotations

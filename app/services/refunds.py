@@ -1,4 +1,6 @@
-"""Money going back: a row with its key first, then Stripe, then the result (promise 4). Called by fulfilment, staff and the worker."""
+"""Money going back: a row with its key first, then Stripe, then the result (promise 4). Called by fulfilment, staff and the
+worker.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Asks for places in a club session: everything that must be true is checked and written in one transaction (DESIGN §6 "Register").
+"""Asks for places in a club session: everything that must be true is checked and written in one transaction (DESIGN §6
+"Register").
 
 Called by the checkout service (which then leaves for Stripe) and by the staff's pages. No network here.
 """

@@ -1,4 +1,6 @@
-"""Lets go of everything an order kept, in the transaction that learned that it can no longer be paid. Called by fulfilment and ending."""
+"""Lets go of everything an order kept, in the transaction that learned that it can no longer be paid. Called by fulfilment
+and ending.
+"""
 
 from __future__ import annotations
 

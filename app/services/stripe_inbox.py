@@ -1,4 +1,5 @@
-"""Receives Stripe's events: verified, written once by event id together with their effects, in one transaction (DESIGN §6 "Webhook").
+"""Receives Stripe's events: verified, written once by event id together with their effects, in one transaction (DESIGN §6
+"Webhook").
 
 Called by the webhook and, for what could not be processed at first, by the worker.
 """
@@ -62,7 +63,9 @@ def _take(event: Event) -> Received:
         values = {"id": event.id, "type": event.type, "payload": dict(event.payload), "processed_at": now, "attempts": 1}
         if not insert_once(db, StripeEvent, StripeEvent.id, created_at=now, **values):
             waiting = (StripeEvent.id == event.id, StripeEvent.processed_at.is_(None))
-            again = update(StripeEvent).where(*waiting).values(processed_at=now, attempts=StripeEvent.attempts + 1, last_error=None)
+            again = (
+                update(StripeEvent).where(*waiting).values(processed_at=now, attempts=StripeEvent.attempts + 1, last_error=None)
+            )
             if not changed(db, again):
                 return Received.DUPLICATE
         _act(db, event)

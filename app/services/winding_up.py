@@ -1,4 +1,5 @@
-"""Ends what a session leaves behind: everybody of a cancelled session is told and refunded, whoever still waits at the start is let go.
+"""Ends what a session leaves behind: everybody of a cancelled session is told and refunded, whoever still waits at the start
+is let go.
 
 Each registration is ended in a transaction of its own, found by its state: a crash in the middle loses nothing and tells nobody
 twice. Called by staff (``cancel_session``) and by the worker's scans.

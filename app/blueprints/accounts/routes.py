@@ -1,4 +1,6 @@
-"""Signing in and out. The same answer and the same time for known and unknown addresses; wrong tries are limited, right ones are not."""
+"""Signing in and out. The same answer and the same time for known and unknown addresses; wrong tries are limited, right ones
+are not.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
@@ -11,19 +11,12 @@ from ...queries import orders
 from ...queries.orders import OrderView
 from ...rules.refusals import NotPaidYet, OrderNotOpen, Refusal, StripeAway
 from ...rules.statuses import OrderStatus
-from ...security import by_secret_link
+from ...security import by_secret_link, keep_private
 from ...services import cancelling, checkout, ending, returning
 from .. import viewer
 
 bp = Blueprint("checkout", __name__)
-
-
-@bp.after_request
-def keep_private(response: Response) -> Response:
-    """A page behind a secret link is nobody else's to cache or to index."""
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["X-Robots-Tag"] = "noindex"
-    return response
+bp.after_request(keep_private)
 
 
 @bp.get("/orders/<token:token>")

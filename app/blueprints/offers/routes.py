@@ -11,10 +11,9 @@ from ...queries import orders
 from ...queries.orders import OrderView, RegistrationView
 from ...rules.refusals import OfferOver, OrderNotOpen, PaymentsDown
 from ...rules.statuses import RegistrationStatus
-from ...security import by_secret_link
+from ...security import by_secret_link, keep_private
 from ...services import checkout, offers
 from .. import viewer
-from ..checkout.routes import keep_private
 
 bp = Blueprint("offers", __name__, url_prefix="/offers/<token:token>")
 bp.after_request(keep_private)

@@ -1,4 +1,6 @@
-"""Where Stripe posts. Raw body in, one transaction, a quick and correct answer however often it asks; never 2xx before the commit."""
+"""Where Stripe posts. Raw body in, one transaction, a quick and correct answer however often it asks; never 2xx before the
+commit.
+"""
 
 from __future__ import annotations
 
