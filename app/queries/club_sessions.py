@@ -12,7 +12,7 @@ from sqlalchemy import Row, Select, or_, select
 
 from ..extensions import db
 from ..models import ClubSession
-from ..rules import capacity, pricing
+from ..rules import capacity, pricing, refunds
 from ..rules.statuses import Entry, SessionStatus, WaitlistPayment
 
 _C = ClubSession
@@ -20,7 +20,7 @@ _COLUMNS = (
     _C.id, _C.slug, _C.title, _C.summary, _C.location, _C.starts_at, _C.ends_at, _C.time_zone, _C.capacity, _C.places_taken,
     _C.overbooked, _C.waitlist_capacity, _C.waitlist_taken, _C.member_price_cents, _C.non_member_price_cents, _C.currency,
     _C.status, _C.entry, _C.waitlist_payment, _C.opens_at, _C.members_open_at, _C.closes_at, _C.max_places, _C.refund_until,
-    _C.calendar_sequence, _C.updated_at,
+    _C.refund_policy, _C.refund_percent, _C.refund_fee_cents, _C.calendar_sequence, _C.updated_at,
 )  # fmt: skip
 LIST_LIMIT = 200
 
@@ -43,7 +43,7 @@ class SessionView:
     window: capacity.Window
     waitlist_payment: WaitlistPayment
     max_places: int
-    refund_until: datetime | None
+    refund_terms: refunds.Terms
     calendar_sequence: int
     updated_at: datetime
     state: capacity.State
@@ -131,7 +131,7 @@ def _view(row: Row[tuple[object, ...]], description: str, now: datetime, is_memb
         window=window,
         waitlist_payment=row.waitlist_payment,
         max_places=row.max_places,
-        refund_until=row.refund_until,
+        refund_terms=refunds.Terms(row.refund_policy, row.refund_until, row.refund_percent, row.refund_fee_cents),
         calendar_sequence=row.calendar_sequence,
         updated_at=row.updated_at,
         state=capacity.describe(window, counters, now, is_member=is_member),

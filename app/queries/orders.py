@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 
 from ..extensions import db
 from ..models import ClubSession, Order, OrderItem, Payment, Refund, Registration
+from ..rules import refunds
 from ..rules.statuses import ItemKind, OrderStatus, PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
 
 
@@ -36,7 +37,7 @@ class RegistrationView:
     starts_at: datetime
     ends_at: datetime
     time_zone: str
-    refund_until: datetime | None
+    refund_terms: refunds.Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def page(token: str) -> OrderView | None:
         return None
     payments = db.session.execute(select(Payment).where(Payment.order_id == order.id).order_by(Payment.id)).scalars().all()
     last = next((p for p in payments if p.status is PaymentStatus.SUCCEEDED), payments[-1] if payments else None)
-    refunds = _refunds([p.id for p in payments])
+    sent_back = _refunds([p.id for p in payments])
     return OrderView(
         id=order.id,
         token=order.token,
@@ -110,7 +111,7 @@ def page(token: str) -> OrderView | None:
         checkout_url=last.checkout_url if last and last.status is PaymentStatus.OPEN else None,
         captured_cents=sum(p.captured_cents for p in payments),
         items=_items(order.id),
-        refunds=refunds,
+        refunds=sent_back,
     )
 
 
@@ -177,6 +178,6 @@ def _item(item: OrderItem, r: Registration | None, c: ClubSession | None, positi
             starts_at=c.starts_at,
             ends_at=c.ends_at,
             time_zone=c.time_zone,
-            refund_until=c.refund_until,
+            refund_terms=refunds.Terms(c.refund_policy, c.refund_until, c.refund_percent, c.refund_fee_cents),
         )
     return ItemView(item.kind, item.description, item.unit_amount_cents, item.quantity, view)

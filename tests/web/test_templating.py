@@ -19,8 +19,9 @@ from app.blueprints.registration.forms import RegistrationForm
 from app.queries.club_sessions import SessionView
 from app.rules import capacity
 from app.rules.pricing import Prices, quote
+from app.rules.refunds import Terms
 from app.rules.refusals import NotEnoughPlaces
-from app.rules.statuses import Entry, OrderStatus, PaymentStatus, RegistrationStatus, SessionStatus, WaitlistPayment
+from app.rules.statuses import Entry, OrderStatus, PaymentStatus, RefundPolicy, RegistrationStatus, SessionStatus, WaitlistPayment
 from tests.support.settings import safe_settings
 
 NOW = datetime(2026, 11, 21, 2, 10, tzinfo=UTC)
@@ -130,7 +131,8 @@ def a_session(*, taken: int) -> SessionView:
     return SessionView(
         id=1, slug="social-badminton", title="Social badminton", summary="", description="", location="", starts_at=STARTS,
         ends_at=STARTS + timedelta(hours=2), time_zone="Pacific/Auckland", counters=counters, prices=prices, window=window,
-        waitlist_payment=WaitlistPayment.ON_OFFER, max_places=1, refund_until=None, calendar_sequence=0, updated_at=NOW,
+        waitlist_payment=WaitlistPayment.ON_OFFER, max_places=1, refund_terms=Terms(RefundPolicy.FULL, None),
+        calendar_sequence=0, updated_at=NOW,
         state=capacity.describe(window, counters, NOW), quote=quote(prices), opens_at=None,
     )  # fmt: skip
 
@@ -152,7 +154,7 @@ def a_letter(**changes: object) -> dict[str, object]:
         "places": 2,
         "registration_reference": "K7M4QX",
         "calendar_sequence": 0,
-        "refund_until": STARTS.isoformat(),
+        "refund_terms": {"policy": "full", "until": STARTS.isoformat(), "percent": 100, "fee_cents": 0},
         "waitlist_position": None,
     }
     line = {"description": "Social badminton", "quantity": 2, "unit_amount_cents": 1200, "amount_cents": 2400, "session": booked}

@@ -51,6 +51,10 @@ def check(slug: str) -> ResponseReturnValue:
         return _closed_or_form(page, form)
     if not form.validate():
         return _show_form(page, form), 422
+    try:
+        capacity.decide_entry(page.counters, form.places.data, accept_waitlist=True)
+    except Refusal as refusal:
+        return _refused(page, form, refusal)
     return _show_check(page, form)
 
 
@@ -83,9 +87,8 @@ def _applicant(form: RegistrationForm) -> Applicant:
     )
 
 
-def _decision(page: SessionView, places: int | None = None) -> capacity.Decision:
-    waits = page.counters.waitlist_open or (places is not None and page.places_left < places and page.waitlist_left >= places)
-    return capacity.Decision.WAITLIST if waits else capacity.Decision.PLACE
+def _decision(page: SessionView) -> capacity.Decision:
+    return capacity.Decision.WAITLIST if page.counters.waitlist_open else capacity.Decision.PLACE
 
 
 def _closed_or_form(page: SessionView, form: RegistrationForm) -> ResponseReturnValue:
@@ -110,7 +113,7 @@ def _show_check(page: SessionView, form: RegistrationForm, *, changed_price: boo
         page=page,
         form=form,
         quote=quote,
-        decision=_decision(page, form.places.data),
+        decision=_decision(page),
         hold_minutes=current_settings().hold_minutes,
         changed_price=changed_price,
         now=clock.now(),
