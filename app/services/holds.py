@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, or_, select
 from .. import clock
 from ..extensions import db
 from ..models import Order, Payment
-from ..rules.statuses import UNSETTLED, OrderStatus
+from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus
 from ..transaction import end_read
 from . import ending
 
@@ -20,10 +20,11 @@ BATCH = 100
 
 
 def end_due_holds() -> int:
-    """End pending orders whose hold is over or that were given up, unless Stripe was just found unreachable for them."""
+    """End pending orders whose hold is over or that were given up, unless Stripe was just found unreachable or undecided."""
     now = clock.now()
+    asked_already = or_(Payment.attempts > 0, Payment.status == PaymentStatus.PROCESSING)  # a bank may take days: not each scan
     waiting_for_stripe = select(Payment.id).where(
-        Payment.order_id == Order.id, Payment.status.in_(UNSETTLED), Payment.attempts > 0, Payment.next_check_at > now
+        Payment.order_id == Order.id, Payment.status.in_(UNSETTLED), asked_already, Payment.next_check_at > now
     )
     over = or_(Order.hold_expires_at <= now, Order.cancel_requested_at.is_not(None))
     due = select(Order.id).where(Order.status == OrderStatus.PENDING, over, ~waiting_for_stripe.exists())
