@@ -42,6 +42,13 @@ AS_TYPED = (
 SHOWN_AT = {"starts_at": "starts_day", "ends_at": "ends_time", **{at: f"{name}_day" for name, at in list(MOMENTS.items())[2:]}}
 SHOWN_AT |= {at: name for name, at in PRICES.items()}
 """Where the form shows a problem with a field of the record, when it has no field of that name."""
+READ_FROM = {
+    **{at: (f"{name}_day", f"{name}_time", "time_zone") for name, at in MOMENTS.items()},
+    "ends_at": ("ends_day", "ends_time", "time_zone", "starts_day", "starts_time"),
+    "member_price_cents": ("member_price", "non_member_price", "currency"),
+    "non_member_price_cents": ("non_member_price", "currency"),
+}
+"""What a field of the record is made of or measured by: while one of these is wrong, it is too early to complain about it."""
 
 WORDS = {
     "title": _("Enter a title on one line, of 200 characters or fewer"),
@@ -212,7 +219,7 @@ class ClubSessionForm(FlaskForm):
         day, clock = self[f"{name}_day"], self[f"{name}_time"]
         on = day.data or (self.starts_day.data if name == "ends" else None)
         if on is None or day.errors or clock.errors:
-            if clock.data and not on and not day.errors:
+            if clock.data and not on and not day.errors and name != "ends":
                 day.errors = [gettext("Enter a date too, or leave both empty")]
             return None
         before: datetime | None = getattr(self.record, at, None)
@@ -238,10 +245,9 @@ class ClubSessionForm(FlaskForm):
 
     def _show(self, problems: Iterable[Problem]) -> None:
         """Each problem at its field in this form's words, unless something more exact is said there already."""
-        moments = {at: (f"{name}_day", f"{name}_time", "time_zone") for name, at in MOMENTS.items()}
         for problem in problems:
             name = SHOWN_AT.get(problem.field, problem.field)
-            if not any(self[related].errors for related in moments.get(problem.field, (name,))):
+            if not any(self[source].errors for source in READ_FROM.get(problem.field, (name,))):
                 self[name].errors = [self._words(problem)]
 
     def _words(self, problem: Problem) -> str:

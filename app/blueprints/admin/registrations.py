@@ -19,10 +19,10 @@ LONGEST_SEARCH = 200
 @staff_only(Role.DESK)
 def session_registrations(slug: str) -> ResponseReturnValue:
     """Who is in, who waits and who has paid; ``?q=`` searches, ``?status=`` filters. Only staff get links and ids of payments."""
-    session = desk_sessions.one(slug) or abort(404)
-    wanted, is_staff = _wanted(), may(Role.STAFF)
-    page = desk_registrations.of_session(slug, wanted, page_number(), with_checkouts=is_staff)
-    return render_template("admin/session.html", session=session, page=page, wanted=wanted, is_staff=is_staff)
+    club_session = desk_sessions.one(slug) or abort(404)
+    wanted, with_payments = _wanted(), may(Role.STAFF)
+    page = desk_registrations.of_session(slug, wanted, page_number(), with_checkouts=with_payments)
+    return render_template("admin/session.html", session=club_session, page=page, wanted=wanted, with_payments=with_payments)
 
 
 def _wanted() -> Wanted:
