@@ -62,9 +62,11 @@ def _settings(port: int, stripe_port: int) -> Settings:
     if settings.live:
         raise SettingsError("STRIPE_SECRET_KEY is a live key: the demo runs with a local Stripe only. Unset it.")
     base = f"http://{HOST}:{stripe_port}"
+    name = settings.site_name if os.environ.get("SITE_NAME") else "Harbour Club"
     return settings.with_(
         site_url=f"http://{HOST}:{port}",
-        site_name=settings.site_name if os.environ.get("SITE_NAME") else "Harbour Club",
+        site_name=name,
+        mail_from=settings.mail_from if os.environ.get("MAIL_FROM") else f"{name} <no-reply@club.example>",
         database_url=settings.database_url if os.environ.get("DATABASE_URL") else f"sqlite:///{INSTANCE / 'demo.sqlite'}",
         stripe_secret_key=DEMO_STRIPE_KEY,
         stripe_webhook_secrets=(DEMO_WEBHOOK_SECRET,),

@@ -12,14 +12,15 @@ from typing import Any, TypeVar, cast
 
 import secure
 from flask import Flask, Response, abort, current_app, redirect, request, url_for
-from flask_login import UserMixin, current_user
+from flask import session as cookie
+from flask_login import UserMixin, current_user, login_user
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
 from .config import Settings
 from .extensions import csrf, limiter, login_manager
 from .rules.statuses import Role
-from .services import users
+from .services import sign_ins
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -42,12 +43,12 @@ class TokenConverter(BaseConverter):
 class SignedIn(UserMixin):
     """Who the cookie says is here, read afresh at each request that asks."""
 
-    def __init__(self, user: users.SignedIn) -> None:
-        self.user_id, self.name, self.email, self.role = user.id, user.name, user.email, user.role
-        self._token = user.sign_in_token
+    def __init__(self, person: sign_ins.SignedIn) -> None:
+        self.user_id, self.name, self.email, self.role = person.id, person.name, person.email, person.role
+        self.person = person
 
     def get_id(self) -> str:
-        return self._token
+        return self.person.sign_in_token
 
 
 def _declare(view: View, permission: str) -> View:
@@ -121,6 +122,7 @@ def init_security(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",  # not Strict: the return from Stripe is cross-site (STACK trap 7)
         PERMANENT_SESSION_LIFETIME=timedelta(days=30),
+        SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=365),  # every static address carries a hash of its content
         MAX_CONTENT_LENGTH=MAX_BODY,
         MAX_FORM_MEMORY_SIZE=MAX_BODY,
         TRUSTED_HOSTS=[settings.host, "localhost", "127.0.0.1", "[::1]"],
@@ -141,8 +143,21 @@ def init_security(app: Flask, settings: Settings) -> None:
 
 
 def _load_user(token: str) -> SignedIn | None:
-    user = users.find_by_sign_in_token(token)
-    return None if user is None else SignedIn(user)
+    person = sign_ins.find(token)
+    return None if person is None else SignedIn(person)
+
+
+def carry(token: str) -> None:
+    """Make this browser carry a new sign-in; nothing that its cookie held before outlives it."""
+    person = sign_ins.find(token)
+    cookie.clear()
+    if person is not None:
+        login_user(SignedIn(person))
+
+
+def carried() -> str | None:
+    """What this browser's cookie carries now, for the new sign-in to replace."""
+    return current_user.get_id() if current_user.is_authenticated else None
 
 
 def _headers(settings: Settings, https: bool) -> Callable[[Response], Response]:
