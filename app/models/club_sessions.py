@@ -42,6 +42,11 @@ class ClubSession(Base):
     waitlist_taken: Mapped[int] = mapped_column(default=0)
     member_price_cents: Mapped[int | None]
     non_member_price_cents: Mapped[int | None]
+    student_price_cents: Mapped[int | None]
+    early_price_until: Mapped[Moment | None]
+    """Before this moment the early prices hold, where they are lower."""
+    early_member_price_cents: Mapped[int | None]
+    early_non_member_price_cents: Mapped[int | None]
     currency: Mapped[Currency]
     status: Mapped[SessionStatus] = mapped_column(status_column(SessionStatus), default=SessionStatus.DRAFT)
     entry: Mapped[Entry] = mapped_column(status_column(Entry, "entry"), default=Entry.OPEN)

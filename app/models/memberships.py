@@ -48,4 +48,17 @@ class Membership(Base):
     starts_on: Mapped[date]
     ends_on: Mapped[date]
     revoked_at: Mapped[Moment | None]
+    reminded_days: Mapped[int | None]
+    """How many days before the end the last reminder was meant for (30, then 7); null: none was owed yet."""
     created_at: Mapped[CreatedAt]
+
+
+class MembershipPurchase(Base):
+    """What a membership's line of an order is for, from the order on; the span itself begins when it is paid."""
+
+    __tablename__ = "membership_purchases"
+
+    order_item_id: Mapped[int] = mapped_column(sa.ForeignKey("order_items.id"), primary_key=True, autoincrement=False)
+    plan_id: Mapped[int] = mapped_column(sa.ForeignKey("membership_plans.id"))
+    is_student: Mapped[bool] = mapped_column(default=False)
+    """Sold at the student price."""

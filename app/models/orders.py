@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..extensions import Base
 from ..rules.statuses import ItemKind, OrderStatus
-from .columns import CreatedAt, Currency, Email, Id, Moment, Reference, Token, any_of, status_column
+from .columns import CreatedAt, Currency, Email, Id, Json, Moment, Reference, Token, any_of, status_column
 
 _PENDING = sa.text(any_of("status", [OrderStatus.PENDING]))
 
@@ -51,4 +53,7 @@ class OrderItem(Base):
     description: Mapped[str] = mapped_column(sa.String(300))
     unit_amount_cents: Mapped[int]
     quantity: Mapped[int]
+    lines: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    """What is charged and why, when that takes more to say than amount and quantity (a member's own place, then guests' at
+    another price): each ``{name, unit_amount_cents, quantity, note, reason, saved_cents}``. Σ lines = amount × quantity."""
     registration_id: Mapped[int | None] = mapped_column(sa.ForeignKey("registrations.id"), index=True)
