@@ -1,5 +1,9 @@
 """Every table of Muster, one noun a file. Tables, constraints and types only: no queries, no policy."""
 
+from .account_identities import AccountIdentity
+from .account_second_factors import RecoveryCode, SecondFactor
+from .account_sign_ins import SignIn
+from .account_tokens import AccountToken, TokenPurpose
 from .audit import AuditEntry
 from .cases import Case
 from .club_sessions import ClubSession
@@ -14,6 +18,8 @@ from .stripe_events import StripeEvent
 from .users import User
 
 __all__ = [
+    "AccountIdentity",
+    "AccountToken",
     "AuditEntry",
     "Case",
     "ClubSession",
@@ -25,8 +31,12 @@ __all__ = [
     "OutgoingEmail",
     "Payment",
     "Reconciliation",
+    "RecoveryCode",
     "Refund",
     "Registration",
+    "SecondFactor",
+    "SignIn",
     "StripeEvent",
+    "TokenPurpose",
     "User",
 ]

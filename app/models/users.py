@@ -7,12 +7,17 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ..extensions import Base
 from ..rules.statuses import Role
-from .columns import CreatedAt, Email, Id, Moment, Token, status_column
+from .columns import CreatedAt, Email, Id, Moment, new_token, status_column
 
 
 class User(Base):
     __tablename__ = "users"
-    __table_args__ = (sa.CheckConstraint("email = lower(email)", name="email_lower_case"),)
+    __table_args__ = (
+        sa.CheckConstraint("email = lower(email)", name="email_lower_case"),
+        # Named as it was made: SQLite cannot rename a constraint without making the table, and all that refers to it, again.
+        sa.UniqueConstraint("calendar_token", name="uq_users_sign_in_token"),
+        sa.Index("ix_users_card_token", "card_token", unique=True),
+    )
 
     id: Mapped[Id]
     email: Mapped[Email] = mapped_column(unique=True)
@@ -21,6 +26,10 @@ class User(Base):
     email_verified_at: Mapped[Moment | None]
     is_student: Mapped[bool] = mapped_column(default=False)
     role: Mapped[Role] = mapped_column(status_column(Role, "role"), default=Role.NONE)
-    sign_in_token: Mapped[Token]
-    """What the cookie carries instead of an id; changed to sign every device out."""
+    calendar_token: Mapped[str] = mapped_column(sa.String(64), default=new_token)
+    """The secret address of the person's calendar feed; changed to make an old address useless."""
+    card_token: Mapped[str | None] = mapped_column(sa.String(64))
+    """The address that the QR code on the membership card leads to; made when the card is first asked for."""
+    deleted_at: Mapped[Moment | None]
+    """When the person deleted the account; nothing of theirs but this row and what refers to it is left."""
     created_at: Mapped[CreatedAt]

@@ -1,6 +1,6 @@
-"""People who can sign in: adds them, checks their password, finds them by what their cookie carries.
+"""People who can sign in: adds them and checks their password.
 
-Called by `flask create-user`, the sign-in page, the loader of the signed-in person and the sample data.
+Called by `flask create-user`, the accounts services, whoever makes an account for a buyer, and the sample data.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from pwdlib import PasswordHash
 from sqlalchemy import select, update
@@ -31,14 +32,13 @@ _hasher = PasswordHash.recommended()
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
-    """Who somebody is once they have proved it; ``sign_in_token`` is what their cookie carries."""
+class Person:
+    """Whose password it was."""
 
     id: int
     name: str
     email: str
     role: Role
-    sign_in_token: str
 
 
 def create_user(email: str, name: str, role: Role, password: str, *, actor: str = audit.COMMAND) -> int:
@@ -55,19 +55,24 @@ def _insert(email: str, name: str, role: Role, password_hash: str, actor: str) -
 
 def add_user(db: Session, email: str, name: str, role: Role, password_hash: str, actor: str) -> int:
     """The same inside the caller's transaction, with a password hashed before it."""
+    # Whoever may add people vouches for the address.
+    return _add(db, email, name, role, actor, password_hash=password_hash, email_verified_at=clock.now())
+
+
+def add_without_password(db: Session, email: str, name: str, actor: str, *, confirmed: bool = False) -> int:
+    """Add somebody who has no password (yet), inside the caller's transaction, and return the id.
+
+    Not ``confirmed``: the address is proved when they use the link of `account_tokens.new_password_link`, and until then
+    nothing booked under it is theirs. Raises InvalidInput for what cannot be used or is taken.
+    """
+    return _add(db, email, name, Role.NONE, actor, email_verified_at=clock.now() if confirmed else None)
+
+
+def _add(db: Session, email: str, name: str, role: Role, actor: str, **values: Any) -> int:
     address = normalise_email(email)
     if address is None:
         raise InvalidInput("email", words("Enter an e-mail address like name@example.com."))
-    if not name.strip() or len(name.strip()) > 200:
-        raise InvalidInput("name", words("Enter a name of up to 200 characters."))
-    values = {
-        "email": address,
-        "name": name.strip(),
-        "role": role,
-        "password_hash": password_hash,
-        "email_verified_at": clock.now(),  # whoever may add people vouches for the address
-        "sign_in_token": new_token(),
-    }
+    values |= {"email": address, "name": usable_name(name), "role": role, "calendar_token": new_token()}
     if not insert_once(db, User, User.email, **values):
         raise InvalidInput("email", words("There is already somebody with this e-mail address."))
     user_id = int(db.execute(select(User.id).where(User.email == address)).scalar_one())
@@ -75,7 +80,14 @@ def add_user(db: Session, email: str, name: str, role: Role, password_hash: str,
     return user_id
 
 
-def authenticate(email: str | None, password: str | None) -> SignedIn | None:
+def usable_name(name: str) -> str:
+    """The name as stored; raises InvalidInput when there is none, or too much of it."""
+    if not name.strip() or len(name.strip()) > 200:
+        raise InvalidInput("name", words("Enter a name of up to 200 characters."))
+    return name.strip()
+
+
+def authenticate(email: str | None, password: str | None) -> Person | None:
     """The person with this address and password, or None. Takes as long for an unknown address as for a wrong password."""
     spare = _hash_of_nothing()
     row = flask_db.session.execute(select(User).where(User.email == (email or "").strip().lower())).scalar_one_or_none()
@@ -85,13 +97,13 @@ def authenticate(email: str | None, password: str | None) -> SignedIn | None:
         return None
     if better_hash is not None:
         _rehash(row.id, known, better_hash)
-    return _signed_in(row)
+    return Person(row.id, row.name, row.email, row.role)
 
 
-def find_by_sign_in_token(token: str) -> SignedIn | None:
-    """Who this cookie belongs to, or None when the token was changed or never was."""
-    row = flask_db.session.execute(select(User).where(User.sign_in_token == token)).scalar_one_or_none()
-    return None if row is None else _signed_in(row)
+def has_password(user_id: int, password: str) -> bool:
+    """Whether this is the password of somebody known by id; False when they have none."""
+    known = flask_db.session.execute(select(User.password_hash).where(User.id == user_id)).scalar_one_or_none()
+    return _hasher.verify(_plain(password), known or _hash_of_nothing()) and known is not None
 
 
 def hash_password(password: str) -> str:
@@ -117,7 +129,3 @@ def _hash_of_nothing() -> str:
 def _plain(password: str) -> str:
     """The same letters typed on another keyboard are the same password; never longer than what may be set."""
     return unicodedata.normalize("NFKC", password[:LONGEST_PASSWORD])
-
-
-def _signed_in(row: User) -> SignedIn:
-    return SignedIn(row.id, row.name, row.email, row.role, row.sign_in_token)

@@ -8,7 +8,6 @@ import pytest
 from flask import Flask
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
-from sqlalchemy import update
 
 from app.models import AuditEntry, User
 from app.rules.refusals import InvalidInput
@@ -33,8 +32,6 @@ def test_somebody_added_can_sign_in(app: Flask) -> None:
     person = users.authenticate(" AROHA@example.org ", PASSWORD)
     assert person is not None
     assert (person.id, person.name, person.email, person.role) == (user_id, "Aroha", "aroha@example.org", Role.STAFF)
-    assert users.find_by_sign_in_token(person.sign_in_token) == person
-    assert users.find_by_sign_in_token("nonsense") is None
     stored = the(User)
     assert stored.password_hash is not None and stored.password_hash.startswith("$argon2id$")
 
@@ -98,11 +95,3 @@ def test_a_password_hashed_with_less_care_is_hashed_again_on_signing_in(app: Fla
     after = the(User).password_hash
     assert after != before and users.authenticate("aroha@example.org", PASSWORD) is not None
     assert the(User).password_hash == after
-
-
-def test_a_changed_token_signs_every_device_out(app: Flask) -> None:
-    users.create_user("aroha@example.org", "Aroha", Role.NONE, PASSWORD)
-    token = the(User).sign_in_token
-    with transaction() as db:
-        db.execute(update(User).values(sign_in_token="another-token"))
-    assert users.find_by_sign_in_token(token) is None

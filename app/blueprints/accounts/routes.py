@@ -9,11 +9,11 @@ from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_limiter.util import get_remote_address
-from flask_login import login_user, logout_user
+from flask_login import logout_user
 
 from ...extensions import limiter
-from ...security import SignedIn, public
-from ...services import users
+from ...security import carried, carry, public
+from ...services import sign_ins, users
 from .forms import SignInForm
 
 bp = Blueprint("accounts", __name__, url_prefix="/account")
@@ -38,8 +38,7 @@ def sign_in() -> ResponseReturnValue:
     if request.method == "POST" and form.validate():
         user = users.authenticate(form.email.data, form.password.data)
         if user is not None:
-            cookie.clear()  # nothing of the visitor's cookie outlives signing in
-            login_user(SignedIn(user))
+            carry(sign_ins.begin(user.id, str(request.user_agent), replaces=carried()))
             return redirect(_local(form.next.data), 303)
         form.password.errors = [_("Check your e-mail address and password and try again")]
     return render_template("accounts/sign_in.html", form=form), 422 if form.errors else 200
@@ -49,6 +48,8 @@ def sign_in() -> ResponseReturnValue:
 @public
 def sign_out() -> ResponseReturnValue:
     """Sign out. Harmless for whoever is not signed in."""
+    if token := carried():
+        sign_ins.end(token)
     logout_user()
     cookie.clear()
     return redirect(url_for("public.sessions"), 303)
