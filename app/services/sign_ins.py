@@ -80,7 +80,7 @@ def find(token: str) -> SignedIn | None:
 
 
 @retried
-def begin(user_id: int, device: str, *, replaces: str | None = None) -> str:
+def start(user_id: int, device: str, *, replaces: str | None = None) -> str:
     """Sign this person in; returns what the cookie is to carry. ``replaces`` is what it carried before, which ends."""
     with transaction() as db:
         if replaces is not None:

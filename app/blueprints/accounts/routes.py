@@ -38,7 +38,7 @@ def sign_in() -> ResponseReturnValue:
     if request.method == "POST" and form.validate():
         user = users.authenticate(form.email.data, form.password.data)
         if user is not None:
-            carry(sign_ins.begin(user.id, str(request.user_agent), replaces=carried()))
+            carry(sign_ins.start(user.id, str(request.user_agent), replaces=carried()))
             return redirect(_local(form.next.data), 303)
         form.password.errors = [_("Check your e-mail address and password and try again")]
     return render_template("accounts/sign_in.html", form=form), 422 if form.errors else 200
