@@ -134,7 +134,8 @@ def _fulfil(db: Session, order: Order, payment: Payment, captured: int, actor: s
         else:
             unavailable += cents
     if unavailable == captured:
-        template = "refunded_cancelled" if order.status is OrderStatus.CANCELLED else "refunded_late"
+        releasing.release_order(db, order, OrderStatus.CANCELLED, actor)  # nothing of it can be had: it keeps nothing either
+        template = "refunded_late" if order.status is OrderStatus.EXPIRED else "refunded_cancelled"
         return _give_back(db, order, payment, captured, "too_late", template, actor)
     orders.move(db, order.id, OrderStatus.PAID, paid_at=now)
     audit.record(db, actor, "paid", "order", order.id, payment=payment.id)

@@ -1,0 +1,92 @@
+"""What staff do to one booking: refund any part of it, or cancel it with any refund, each with a reason. Called by the desk.
+
+Two clicks make one refund: the amount still refundable is read under the order's lock, and a form's one-time key is used once.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from ..models import AuditEntry, ClubSession, Order, OrderItem, Registration
+from ..rules.refusals import InvalidInput, OrderNotOpen, words
+from ..rules.statuses import OrderStatus, RegistrationStatus
+from ..transaction import retried, transaction
+from . import audit, letters, orders, paying_back, places, waitlist
+
+CANCELLABLE = frozenset({RegistrationStatus.WAITLISTED, RegistrationStatus.OFFERED, RegistrationStatus.REGISTERED})
+
+
+@retried
+def refund(token: str, cents: int, reason: str, actor: str, *, once: str) -> int:
+    """Refund ``cents`` of a booking that goes on; returns what is owed now (0 when this very form was sent before).
+
+    Raises InvalidInput when that much is not left, or no reason is given.
+    """
+    with transaction() as db:
+        registration, order, item = _locked(db, token)
+        if _done_before(db, registration.id, once):
+            return 0
+        owed = _owe(db, item, registration, cents, reason, actor)
+        audit.record(db, actor, "refunded_by_staff", "registration", registration.id, cents=owed, reason=reason, once=once)
+        key = f"staff:{registration.id}:{once}"
+        letters.owe_order_letter(db, "refunded_by_staff", order.id, key=key, refund_cents=owed)
+        return owed
+
+
+@retried
+def cancel(token: str, refund_cents: int, reason: str, actor: str, *, once: str) -> int:
+    """Cancel a booking and refund ``refund_cents`` of it; the place is dealt on. Returns what is owed now.
+
+    Raises OrderNotOpen when it cannot be cancelled any more, InvalidInput when that much is not left or no reason is given.
+    """
+    with transaction() as db:
+        registration, order, item = _locked(db, token)
+        if _done_before(db, registration.id, once):
+            return 0
+        if registration.status not in CANCELLABLE:
+            raise OrderNotOpen
+        owed = _owe(db, item, registration, refund_cents, reason, actor) if refund_cents else 0
+        values = {"status": RegistrationStatus.CANCELLED}
+        db.execute(update(Registration).where(Registration.id == registration.id).values(values))
+        waiting = registration.status is RegistrationStatus.WAITLISTED
+        (places.leave_waitlist if waiting else places.release)(db, registration.club_session_id, registration.places)
+        detail = {"reason": reason, "cents": owed, "once": once}
+        audit.record(db, actor, "cancelled", "registration", registration.id, places=registration.places, **detail)
+        orders.move(db, order.id, OrderStatus.CANCELLED, hold_expires_at=None)
+        letters.owe_order_letter(
+            db, "refunded_cancelled" if owed else "cancelled", order.id, key=f"staff:{registration.id}", refund_cents=owed or None
+        )
+        waitlist.deal(db, registration.club_session_id, actor)
+        return owed
+
+
+def _owe(db: Session, item: OrderItem, registration: Registration, cents: int, reason: str, actor: str) -> int:
+    if not reason.strip():
+        raise InvalidInput("reason", words("Enter a reason: it is kept on the record."))
+    if cents <= 0:
+        raise InvalidInput("amount", words("Enter an amount above zero."))
+    owed = paying_back.owe_for_item(db, item, registration, cents, "by_staff", actor)
+    if owed != cents:
+        raise InvalidInput("amount", words("That is more than is left of what was paid."))
+    return owed
+
+
+def _locked(db: Session, token: str) -> tuple[Registration, Order, OrderItem]:
+    """The registration with its order, session and line, locked in the order every service takes them."""
+    row = db.execute(
+        select(Registration.id, Registration.order_id, Registration.club_session_id).where(Registration.token == token)
+    ).first()
+    if row is None or row.order_id is None:
+        raise OrderNotOpen
+    order = orders.lock(db, row.order_id)
+    db.execute(select(ClubSession.id).where(ClubSession.id == row.club_session_id).with_for_update())
+    statement = select(Registration).where(Registration.id == row.id).execution_options(populate_existing=True)
+    item = db.execute(select(OrderItem).where(OrderItem.registration_id == row.id)).scalar_one()
+    return db.execute(statement).scalar_one(), order, item
+
+
+def _done_before(db: Session, registration_id: int, once: str) -> bool:
+    """Whether this very form was acted on before; the record of the action is what remembers it."""
+    acted = select(AuditEntry.detail).where(AuditEntry.subject_kind == "registration", AuditEntry.subject_id == registration_id)
+    return any(row.detail.get("once") == once for row in db.execute(acted))
