@@ -137,7 +137,15 @@ def a_session(*, taken: int) -> SessionView:
     )  # fmt: skip
 
 
-REFUNDS = ("refunded_late", "refunded_double", "refunded_cancelled", "session_cancelled", "waitlist_over", "replaced", "refunded_by_staff")
+REFUNDS = (
+    "refunded_late",
+    "refunded_double",
+    "refunded_cancelled",
+    "session_cancelled",
+    "waitlist_over",
+    "replaced",
+    "refunded_by_staff",
+)
 MAILS = ("confirmation", "waitlisted", "booking_link", "cancelled", "offer", "offer_over", *REFUNDS)
 
 
