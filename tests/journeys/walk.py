@@ -93,11 +93,12 @@ class Walk:
         return self.press(words)
 
     def focused(self) -> dict[str, Any]:
-        """Which element the keyboard is at: its tag, name, words and whether it shows that it is."""
+        """Which element the keyboard is at: its tag, name, words and whether it, or what holds it, is ringed."""
         seen: dict[str, Any] = self.page.evaluate(
-            """() => { const e = document.activeElement, s = getComputedStyle(e)
+            """() => { const e = document.activeElement, holders = []
+                for (let h = e; h && !h.matches('main, body'); h = h.parentElement) holders.push(getComputedStyle(h))
                 return {tag: e.tagName, name: e.getAttribute('name'), text: e.textContent.trim(),
-                        ring: s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 0 || s.boxShadow !== 'none'} }"""
+                        ring: holders.some(s => s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 0)} }"""
         )
         return seen
 
