@@ -15,7 +15,7 @@ from .. import clock, jobs
 from ..extensions import db as flask_db
 from ..integrations import gateway
 from ..integrations.payments import GatewayError, GatewayRefused, ProviderRefund
-from ..models import OrderItem, Payment, Refund, Registration
+from ..models import LedgerEntry, OrderItem, Payment, Refund, Registration
 from ..rules.refunds import refundable_cents
 from ..rules.statuses import REFUND_MOVES, PaymentState, RefundStatus, sources
 from ..transaction import retried, transaction
@@ -163,10 +163,12 @@ def _mark_registration(db: Session, order_item_id: int) -> None:
 
 
 def adopt(db: Session, payment: Payment, answer: ProviderRefund) -> None:
-    """A refund made elsewhere (Stripe's dashboard): it becomes a row of ours, booked against revenue, once."""
+    """A refund made elsewhere (Stripe's dashboard): it becomes a row of ours, booked against what the payment bought, once."""
     orders.lock(db, payment.order_id)
+    account, order_item_id = _bought(db, payment)
     values = {
         "payment_id": payment.id,
+        "order_item_id": order_item_id,
         "amount_cents": answer.amount_cents,
         "reason": "made_at_stripe",
         "idempotency_key": f"adopted-{answer.id}",
@@ -177,10 +179,18 @@ def adopt(db: Session, payment: Payment, answer: ProviderRefund) -> None:
         return
     refund_id = db.execute(select(Refund.id).where(Refund.provider_ref == answer.id)).scalar_one()
     names = {"payment_id": payment.id, "refund_id": refund_id}
-    key = f"refund:{refund_id}:owed"
-    ledger.book(db, key, ledger.revenue("registration"), ledger.OWED, answer.amount_cents, payment.currency, **names)
+    if account != ledger.OWED:  # else it was owed already, for a payment that came late or twice
+        ledger.book(db, f"refund:{refund_id}:owed", account, ledger.OWED, answer.amount_cents, payment.currency, **names)
     audit.record(db, audit.STRIPE, "refund_adopted", "refund", refund_id, cents=answer.amount_cents)
     record(db, refund_id, answer, audit.STRIPE)
+
+
+def _bought(db: Session, payment: Payment) -> tuple[str, int | None]:
+    """The account that this payment's money was booked to when it came, and the line that it bought if that was one only."""
+    came = (LedgerEntry.payment_id == payment.id, LedgerEntry.debit_account == ledger.CLEARING)
+    account = db.execute(select(LedgerEntry.credit_account).where(*came).order_by(LedgerEntry.id).limit(1)).scalar_one()
+    items = db.execute(select(OrderItem.id).where(OrderItem.order_id == payment.order_id).limit(2)).scalars().all()
+    return account, items[0] if account.startswith(ledger.revenue("")) and len(items) == 1 else None
 
 
 @retried
