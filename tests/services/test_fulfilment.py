@@ -20,25 +20,13 @@ from app.models import AuditEntry, Case, ClubSession, LedgerEntry, OutgoingEmail
 from app.rules.statuses import PaymentState, SessionStatus
 from app.services import checkout, ending, fulfilment, reconciling
 from app.transaction import transaction
-from tests.support.booking import balances, begin, event, mails, order_of, payments_of, receive, states, taken, work
+from tests.support.booking import balances, begin, event, mails, order_of, pay_late, payments_of, receive, states, taken, work
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session
 from tests.support.rows import all_of, count_of, the
 
 PAID = ("paid", "registered", ["succeeded"])
 CONFIRMED = {"stripe:clearing": 1200, "revenue:registration": -1200}
-
-
-def pay_late(simulator: Any, token: str) -> None:
-    """Have the first Checkout of an order, which Stripe has expired, be paid after all, and deliver the word of it."""
-    checkout_id = payments_of(token)[0].checkout_id or ""
-    store = simulator.simulator.core.store
-    with store.changes():
-        record = store.need("checkout.session", checkout_id)
-        record.object["status"] = "open"
-        store.save(record)
-    simulator.pay(checkout_id)
-    simulator.deliver()
 
 
 def expired(token: str, clock: FakeClock) -> None:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy.engine import make_url
 
 from app.integrations.stripe_gateway import StripeGateway
 from app.models import Case, LedgerEntry, Order, StripeEvent
 from app.services import fulfilment, letters, stripe_inbox
 from tests.support.booking import at_once, begin, event, mails, order_of, signature, states, taken, work
 from tests.support.client import OutsideClient
-from tests.support.database import dispose
 from tests.support.factories import make_club_session
+from tests.support.outage import database_away
 from tests.support.rows import all_of, count_of, the
 from tests.support.settings import SITE_URL, WEBHOOK_SECRET
 
@@ -238,31 +233,6 @@ def test_failure_among_the_effects_leaves_nothing_and_the_next_delivery_does_it_
 
 def order_token() -> str:
     return the(Order).token
-
-
-@contextmanager
-def database_away(app: Flask) -> Iterator[None]:
-    """Take the real database away: the file cannot be opened, or the server lets nobody in."""
-    url = make_url(app.extensions["muster_settings"].database_url)
-    dispose()
-    if url.get_backend_name() == "sqlite":
-        file = Path(url.database or "")
-        kept = file.rename(file.with_name("kept.sqlite"))
-        file.mkdir()
-        try:
-            yield
-        finally:
-            dispose()
-            file.rmdir()
-            kept.rename(file)
-        return
-    with psycopg.connect(host=str(url.query["host"]), user=url.username, dbname="postgres", autocommit=True) as server:
-        server.execute(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS false'.encode())
-        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (url.database,))
-        try:
-            yield
-        finally:
-            server.execute(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS true'.encode())
 
 
 def test_without_the_database_stripe_is_told_to_come_back_and_nothing_is_lost(app: Flask, stripe_simulator: Any) -> None:

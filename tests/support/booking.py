@@ -65,6 +65,18 @@ def states(token: str) -> tuple[str, str, list[str]]:
     return order.status.value, the(Registration, order_id=order.id).status.value, [p.status.value for p in payments_of(token)]
 
 
+def pay_late(simulator: Any, token: str) -> None:
+    """Have the first Checkout of an order, which Stripe has expired, be paid after all, and deliver the word of it."""
+    checkout_id = payments_of(token)[0].checkout_id or ""
+    store = simulator.simulator.core.store
+    with store.changes():
+        record = store.need("checkout.session", checkout_id)
+        record.object["status"] = "open"
+        store.save(record)
+    simulator.pay(checkout_id)
+    simulator.deliver()
+
+
 def taken(club_session: ClubSession) -> int:
     """Places taken, as the counter has it."""
     return the(ClubSession, id=club_session.id).places_taken
