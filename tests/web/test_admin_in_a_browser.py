@@ -18,7 +18,10 @@ from tests.support.rows import the
 from tests.web.desk import book, owe_mail
 
 pytestmark = pytest.mark.browser
-PAGES = ("sessions", "sessions?show=past", "sessions/badminton", "sessions/new", "sessions/badminton/edit", "inbox", "outbox")
+PAGES = (
+    "sessions", "sessions?show=past", "sessions/badminton", "sessions/badminton?q=b", "sessions/new", "sessions/badminton/edit",
+    "inbox", "outbox",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
