@@ -8,6 +8,7 @@ from flask_login import current_user
 from .. import clock
 from ..extensions import db
 from ..queries import memberships
+from ..queries.memberships import Standing
 from ..services import audit
 
 KNOWN_ORDERS = "orders"
@@ -24,9 +25,14 @@ def actor() -> str:
     return audit.by_user(current_user.user_id) if current_user.is_authenticated else audit.GUEST
 
 
-def is_member() -> bool:
-    """Whether the viewer has an active membership now; no statement for a visitor."""
-    return memberships.is_active_member(db.session(), user_id(), None, clock.now())
+def is_member(email: str | None = None) -> bool:
+    """Whether the viewer has an active membership now, and books under ``email`` if given; no statement for a visitor."""
+    return standing(email).is_member
+
+
+def standing(email: str | None = None) -> Standing:
+    """What the viewer is entitled to now, booking under ``email`` if given; no statement for a visitor."""
+    return memberships.standing(db.session(), user_id(), email, clock.now())
 
 
 def known_orders() -> tuple[str, ...]:

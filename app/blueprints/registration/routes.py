@@ -36,7 +36,7 @@ def register(slug: str) -> ResponseReturnValue:
     try:
         destination = checkout.begin_registration(slug, _applicant(form))
     except Refusal as refusal:
-        return _refused(_page(slug), form, refusal)
+        return _refused(_page(slug, form.email.data), form, refusal)
     viewer.remember_order(destination.order_token)
     return redirect(destination.url, 303)
 
@@ -47,15 +47,17 @@ def check(slug: str) -> ResponseReturnValue:
     """Check your answers: everything once more, with the total, before anything is kept. Changes nothing."""
     page = _page(slug)
     form = _form(page)
+    if page.bookable:
+        if not form.validate():
+            return _show_form(page, form), 422
+        page = _page(slug, form.email.data)  # a member who books for somebody else pays what they would
     if not page.bookable:
         return _closed_or_form(page, form)
-    if not form.validate():
-        return _show_form(page, form), 422
     try:
         capacity.decide_entry(page.counters, form.places.data, accept_waitlist=True)
     except Refusal as refusal:
         return _refused(page, form, refusal)
-    return _show_check(page, form)
+    return _show_check(page, form, changed_price=form.expected_price_cents.data not in (None, page.quote.unit_cents))
 
 
 @bp.post("/change")
@@ -66,12 +68,13 @@ def change(slug: str) -> ResponseReturnValue:
     return _show_form(page, _form(page))
 
 
-def _page(slug: str) -> SessionView:
-    return club_sessions.page(slug, clock.now(), is_member=viewer.is_member()) or abort(404)
+def _page(slug: str, email: str | None = None) -> SessionView:
+    """The session as it is for the viewer; once the address is known, as it is for a booking under it."""
+    return club_sessions.page(slug, clock.now(), standing=viewer.standing(email)) or abort(404)
 
 
 def _form(page: SessionView) -> RegistrationForm:
-    return RegistrationForm(max_places=page.max_places, expected_price_cents=page.quote.unit_cents)
+    return RegistrationForm(max_places=page.max_places)
 
 
 def _applicant(form: RegistrationForm) -> Applicant:
@@ -95,7 +98,7 @@ def _closed_or_form(page: SessionView, form: RegistrationForm) -> ResponseReturn
     if page.bookable:
         return _show_form(page, form)
     try:
-        capacity.check_open(page.window, clock.now(), is_member=viewer.is_member())
+        capacity.check_open(page.window, clock.now(), is_member=viewer.is_member(form.email.data))
         capacity.decide_entry(page.counters, 1, accept_waitlist=True)
     except Refusal as refusal:
         return _refused(page, form, refusal)
@@ -107,7 +110,7 @@ def _show_form(page: SessionView, form: RegistrationForm, notice: Refusal | None
 
 
 def _show_check(page: SessionView, form: RegistrationForm, *, changed_price: bool = False) -> str:
-    quote = pricing.quote(page.prices, form.places.data, is_member=viewer.is_member())
+    quote = pricing.quote(page.prices, form.places.data, is_member=viewer.is_member(form.email.data))
     return render_template(
         "registration/check.html",
         page=page,
