@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 from .. import clock
 from ..config import current_settings
 from ..integrations.payments import Checkout, CheckoutStatus
-from ..models import Order, OrderItem, Payment
+from ..models import Order, OrderItem, Payment, Registration
 from ..rules import holds
-from ..rules.statuses import PAYMENT_MOVES, OrderStatus, PaymentStatus, sources
+from ..rules.statuses import PAYMENT_MOVES, UNSETTLED, OrderStatus, PaymentStatus, RegistrationStatus, sources
 from . import audit, cases, item_kinds, ledger, letters, orders, refunds, releasing
 from .writes import changed
 
@@ -84,10 +84,16 @@ def fail_delayed(db: Session, payment_id: int, actor: str) -> None:
 
 def _expired(db: Session, order: Order, actor: str, now: datetime, end: bool) -> Applied:
     due = order.hold_expires_at is not None and now >= order.hold_expires_at
-    if order.status is OrderStatus.PENDING and (end or due or order.cancel_requested_at is not None):
+    over = end or due or order.cancel_requested_at is not None
+    if order.status is OrderStatus.PENDING and over and not _may_still_be_paid(db, order):
         given_up = order.cancel_requested_at is not None
         releasing.release_order(db, order, OrderStatus.CANCELLED if given_up else OrderStatus.EXPIRED, actor)
     return Applied.EXPIRED
+
+
+def _may_still_be_paid(db: Session, order: Order) -> bool:
+    """Word of an attempt that ended long ago frees nothing while a newer one is open (promise 10)."""
+    return db.execute(select(Payment.id).where(Payment.order_id == order.id, Payment.status.in_(UNSETTLED))).first() is not None
 
 
 def _capture(db: Session, order: Order, payment: Payment, checkout: Checkout, actor: str, now: datetime) -> Applied:
@@ -141,8 +147,15 @@ def _fulfil(db: Session, order: Order, payment: Payment, captured: int, actor: s
     audit.record(db, actor, "paid", "order", order.id, payment=payment.id)
     if unavailable:
         _owe_back(db, payment, unavailable, "too_late", actor)
-    letters.owe_order_letter(db, "confirmation", order.id, key=f"order:{order.id}", refund_cents=unavailable or None)
+    letter = "waitlisted" if _waits(db, order.id) else "confirmation"
+    letters.owe_order_letter(db, letter, order.id, key=f"order:{order.id}", refund_cents=unavailable or None)
     return Applied.FULFILLED
+
+
+def _waits(db: Session, order_id: int) -> bool:
+    """Paid upfront, but no place yet: nothing may call it confirmed (promise 11)."""
+    waiting = (Registration.order_id == order_id, Registration.status == RegistrationStatus.WAITLISTED)
+    return db.execute(select(Registration.id).where(*waiting)).first() is not None
 
 
 def _give_back(db: Session, order: Order, payment: Payment, cents: int, reason: str, template: str, actor: str) -> Applied:

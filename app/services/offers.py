@@ -33,11 +33,14 @@ def accept(token: str, actor: str = audit.GUEST) -> str:
     now = clock.now()
     with transaction() as db:
         registration, order = _offered(db, token)
-        if registration.offer_expires_at is None or now >= registration.offer_expires_at:
+        if registration.offer_expires_at is None:
+            raise OfferOver
+        if now >= registration.offer_expires_at and not _mail_is_on_its_way(db, registration):
             raise OfferOver
         if registration.price_cents == 0:
             _become(db, registration, RegistrationStatus.REGISTERED, actor, payment_status=PaymentState.FREE)
             orders.move(db, order.id, OrderStatus.PAID, paid_at=now)
+            audit.record(db, actor, "paid", "order", order.id)
             letters.owe_order_letter(db, "confirmation", order.id, key=f"accepted:{registration.id}")
             resale.settle(db, registration.club_session_id, actor)
             return order.token

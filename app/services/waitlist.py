@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
-from ..models import ClubSession, Order, Registration
+from ..models import AuditEntry, ClubSession, Order, Registration
 from ..rules import offers as offer_rules
-from ..rules.statuses import OrderStatus, PaymentState, RegistrationStatus, SessionStatus, WaitlistPayment
-from . import audit, letters, orders, places
+from ..rules.statuses import OrderStatus, PaymentState, RegistrationStatus, SessionStatus
+from . import audit, letters, orders, places, resale
 from .writes import changed
 
 
@@ -37,8 +37,7 @@ def deal(db: Session, club_session_id: int, actor: str) -> int:
     served = 0
     for registration in _line(db, club_session):
         if registration.places > free:
-            detail = {"reason": "group_does_not_fit", "free": free, "places": registration.places}
-            audit.record(db, actor, "passed_over", "registration", registration.id, **detail)
+            _pass_over(db, registration, free, actor)
             continue
         _serve(db, club_session, registration, actor, now)
         free -= registration.places
@@ -48,13 +47,26 @@ def deal(db: Session, club_session_id: int, actor: str) -> int:
     return served
 
 
+def _pass_over(db: Session, registration: Registration, free: int, actor: str) -> None:
+    """Put on record why a group was passed over, once for each number of free places: the worker deals every few seconds."""
+    detail = {"reason": "group_does_not_fit", "free": free, "places": registration.places}
+    entries = select(AuditEntry.detail).where(
+        AuditEntry.subject_kind == "registration", AuditEntry.subject_id == registration.id, AuditEntry.action == "passed_over"
+    )
+    if db.execute(entries.order_by(AuditEntry.id.desc()).limit(1)).scalar_one_or_none() != detail:
+        audit.record(db, actor, "passed_over", "registration", registration.id, **detail)
+
+
 def _line(db: Session, club_session: ClubSession) -> list[Registration]:
-    """Those who may be served now, in their order. Who pays upfront and has not paid yet is not in the line."""
+    """Those who may be served now, in their order. Who is paying upfront just now is not in the line until it is paid.
+
+    The order's hold says so and not the session's rule, which staff may have changed while people wait.
+    """
     waiting = select(Registration).where(
         Registration.club_session_id == club_session.id, Registration.status == RegistrationStatus.WAITLISTED
     )
-    if club_session.waitlist_payment is WaitlistPayment.UPFRONT:
-        waiting = waiting.where(Registration.payment_status.in_([PaymentState.PAID, PaymentState.FREE]))
+    settled = Registration.payment_status.in_([PaymentState.PAID, PaymentState.FREE])
+    waiting = waiting.outerjoin(Order, Order.id == Registration.order_id).where(or_(settled, Order.hold_expires_at.is_(None)))
     if club_session.waitlist_members_first:
         waiting = waiting.order_by(Registration.is_member.desc())
     waiting = waiting.order_by(Registration.waitlisted_at, Registration.id)
@@ -78,7 +90,10 @@ def _serve(db: Session, club_session: ClubSession, registration: Registration, a
     if registration.order_id is None:
         return
     if paid:
-        letters.owe_order_letter(db, "confirmation", registration.order_id, key=f"promoted:{registration.id}")
+        resale.settle(db, club_session.id, actor)
+        order_status = db.execute(select(Order.status).where(Order.id == registration.order_id)).scalar_one()
+        if order_status is OrderStatus.PAID:  # else it is being paid in this very transaction, which confirms it itself
+            letters.owe_order_letter(db, "confirmation", registration.order_id, key=f"promoted:{registration.id}")
     else:
         letters.owe_offer_letter(db, registration.order_id, registration.id, now)
 

@@ -137,7 +137,8 @@ def _end_registration(db: Session, registration: Registration, status: Registrat
 
 def _end_order(db: Session, order: Order, cancelled: bool, owed: int, registration: Registration) -> None:
     target = OrderStatus.CANCELLED if cancelled or order.status is OrderStatus.PAID else OrderStatus.EXPIRED
-    orders.move(db, order.id, target, hold_expires_at=None)
+    if orders.move(db, order.id, target, hold_expires_at=None):
+        audit.record(db, audit.WORKER, target, "order", order.id)
     template = "session_cancelled" if cancelled else "waitlist_over"
     extra: dict[str, Any] = {"refund_cents": owed} if owed else {}
     letters.owe_order_letter(db, template, order.id, key=f"registration:{registration.id}", **extra)
