@@ -33,8 +33,12 @@ def close(case_id: int, resolution: str, actor: str) -> None:
         settle(db, case_id, resolution, actor)
 
 
-def settle(db: Session, case_id: int, resolution: str, actor: str) -> Case:
-    """Close the case in the caller's transaction, locked; returns it. Raises InvalidInput when it was closed before."""
+def settle(db: Session, case_id: int, resolution: str, actor: str, note: str = "") -> Case:
+    """Close the case in the caller's transaction, locked; returns it. Raises InvalidInput when it was closed before.
+
+    ``note`` is the person's own reason, kept behind the decision: "kept: paid for the hall".
+    """
+    resolution = f"{resolution}: {note}" if note else resolution
     case = db.execute(select(Case).where(Case.id == case_id).with_for_update()).scalar_one_or_none()
     open_still = (Case.id == case_id, Case.closed_at.is_(None))
     if case is None or not changed(db, update(Case).where(*open_still).values(closed_at=clock.now(), resolution=resolution)):

@@ -1,4 +1,5 @@
-"""What staff do to one booking: refund any part of it, or cancel it with any refund, each with a reason. Called by the desk.
+"""What staff do to one booking: refund any part of it, or cancel it with any refund, each with a reason; send its
+letter again. Called by the desk.
 
 Two clicks make one refund: the amount still refundable is read under the order's lock, and a form's one-time key is used once.
 """
@@ -15,6 +16,8 @@ from ..transaction import retried, transaction
 from . import audit, letters, orders, paying_back, places, waitlist
 
 CANCELLABLE = frozenset({RegistrationStatus.WAITLISTED, RegistrationStatus.OFFERED, RegistrationStatus.REGISTERED})
+LETTERS = {RegistrationStatus.REGISTERED: "confirmation", RegistrationStatus.WAITLISTED: "waitlisted"}
+"""The letter that says how a booking stands, by its status."""
 
 
 @retried
@@ -46,6 +49,7 @@ def cancel(token: str, refund_cents: int, reason: str, actor: str, *, once: str)
             return 0
         if registration.status not in CANCELLABLE:
             raise OrderNotOpen
+        _check_reason(reason)
         owed = _owe(db, item, registration, refund_cents, reason, actor) if refund_cents else 0
         values = {"status": RegistrationStatus.CANCELLED}
         db.execute(update(Registration).where(Registration.id == registration.id).values(values))
@@ -61,9 +65,26 @@ def cancel(token: str, refund_cents: int, reason: str, actor: str, *, once: str)
         return owed
 
 
-def _owe(db: Session, item: OrderItem, registration: Registration, cents: int, reason: str, actor: str) -> int:
+@retried
+def resend(token: str, actor: str, *, once: str) -> None:
+    """Owe the letter that says how the booking stands once more. Raises OrderNotOpen when it has neither place nor spot."""
+    with transaction() as db:
+        registration, order, _item = _locked(db, token)
+        if _done_before(db, registration.id, once):
+            return
+        if registration.status not in LETTERS:
+            raise OrderNotOpen
+        audit.record(db, actor, "mail_sent_again", "registration", registration.id, once=once)
+        letters.owe_order_letter(db, LETTERS[registration.status], order.id, key=f"again:{registration.id}:{once}")
+
+
+def _check_reason(reason: str) -> None:
     if not reason.strip():
         raise InvalidInput("reason", words("Enter a reason: it is kept on the record."))
+
+
+def _owe(db: Session, item: OrderItem, registration: Registration, cents: int, reason: str, actor: str) -> int:
+    _check_reason(reason)
     if cents <= 0:
         raise InvalidInput("amount", words("Enter an amount above zero."))
     owed = paying_back.owe_for_item(db, item, registration, cents, "by_staff", actor)

@@ -8,29 +8,30 @@ from sqlalchemy.orm import Session
 from ..models import Case, Payment
 from ..rules.refusals import InvalidInput, words
 from ..transaction import retried, transaction
-from . import cases, ledger, orders, refunds
+from . import cases, ledger, letters, orders, refunds
 
 KIND = "payment_mismatch"
 
 
 @retried
-def give_back(case_id: int, actor: str) -> int:
-    """Refund in full what a mismatched payment captured; returns the cents. Two clicks make one refund."""
+def give_back(case_id: int, actor: str, note: str = "") -> int:
+    """Refund in full what a mismatched payment captured, and tell the payer; returns the cents. Two clicks make one refund."""
     with transaction() as db:
-        payment = _payment(db, cases.settle(db, case_id, "refunded", actor))
+        payment = _payment(db, cases.settle(db, case_id, "refunded", actor, note))
         left = refunds.left_to_refund(db, payment)
         if left:
             refund_id = refunds.add_refund(db, payment.id, left, "mismatch", actor)
             names = {"payment_id": payment.id, "refund_id": refund_id}
             ledger.book(db, f"refund:{refund_id}:owed", ledger.SUSPENSE, ledger.OWED, left, payment.currency, **names)
+            letters.owe_order_letter(db, "refunded_mismatch", payment.order_id, key=f"payment:{payment.id}", refund_cents=left)
         return left
 
 
 @retried
-def keep(case_id: int, actor: str) -> None:
+def keep(case_id: int, actor: str, note: str = "") -> None:
     """Keep it, for a reason that lies outside Muster: it becomes other revenue."""
     with transaction() as db:
-        payment = _payment(db, cases.settle(db, case_id, "kept", actor))
+        payment = _payment(db, cases.settle(db, case_id, "kept", actor, note))
         key = f"payment:{payment.id}:kept"
         ledger.book(
             db, key, ledger.SUSPENSE, ledger.revenue("other"), payment.captured_cents, payment.currency, payment_id=payment.id

@@ -145,6 +145,7 @@ REFUNDS = (
     "waitlist_over",
     "replaced",
     "refunded_by_staff",
+    "refunded_mismatch",
 )
 MAILS = ("confirmation", "waitlisted", "booking_link", "cancelled", "offer", "offer_over", *REFUNDS)
 
