@@ -119,7 +119,7 @@ def doctor() -> None:
     """Check settings, counters against rows, the ledger, migrations and the background work; exit 1 on a finding."""
     from .services import health_check
 
-    findings = [*unsafe(current_settings()), *health_check.findings()]
+    findings = [*unsafe(current_settings()), *health_check.findings(), *health_check.silent_webhooks()]
     for finding in findings:
         click.echo(f"✗ {finding}")
     if findings:

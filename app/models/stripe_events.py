@@ -26,4 +26,5 @@ class StripeEvent(Base):
     created_at: Mapped[CreatedAt]
     processed_at: Mapped[Moment | None]
     attempts: Mapped[int] = mapped_column(default=0)
+    """How often Stripe delivered it or we tried it; 0 for one that no webhook brought and that was fetched instead."""
     last_error: Mapped[str | None] = mapped_column(sa.Text)

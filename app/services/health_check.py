@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from .. import clock
 from ..extensions import db
 from ..models import ClubSession, OutgoingEmail, Payment, Refund, Registration
-from ..queries import due_work
+from ..queries import due_work, webhooks
 from ..rules.statuses import TAKEN, WAITING, PaymentStatus, RefundStatus
 
 LATE_SECONDS = 15 * 60
@@ -85,3 +85,14 @@ def _late() -> list[str]:
 def _failed_mail() -> list[str]:
     failed = db.session.execute(select(func.count()).where(OutgoingEmail.failed_at.is_not(None))).scalar_one()
     return [f"{failed} e-mails could not be delivered: see the outbox in the admin."] if failed else []
+
+
+def silent_webhooks() -> list[str]:
+    """A sentence when people pay and Stripe does not tell us. Nothing is wrong in the database then, only slow."""
+    paid_at = webhooks.silence()
+    if paid_at is None:
+        return []
+    return [
+        f"Stripe's messages do not come: somebody paid at {paid_at:%Y-%m-%d %H:%M} UTC and no webhook told us. Payments are found"
+        " by asking, a little later. Check the webhook at Stripe and STRIPE_WEBHOOK_SECRET."
+    ]

@@ -56,11 +56,11 @@ def receive(body: bytes, signature: str | None) -> Received:
 
 
 @retried
-def _take(event: Event) -> Received:
+def _take(event: Event, *, deliveries: int = 1) -> Received:
     """Inbox row and effects together: either both are there or neither."""
     now = clock.now()
     with transaction() as db:
-        values = {"id": event.id, "type": event.type, "payload": dict(event.payload), "processed_at": now, "attempts": 1}
+        values = {"id": event.id, "type": event.type, "payload": dict(event.payload), "processed_at": now, "attempts": deliveries}
         if not insert_once(db, StripeEvent, StripeEvent.id, created_at=now, **values):
             waiting = (StripeEvent.id == event.id, StripeEvent.processed_at.is_(None))
             again = (
@@ -141,9 +141,9 @@ def _keep(event: Event, error: str) -> Received:
 
 
 def take(event: Event) -> bool:
-    """An event fetched from Stripe itself (a missed webhook); True when it was new here."""
+    """An event fetched from Stripe itself (a missed webhook); True when it was new here. It counts as no delivery."""
     try:
-        return _take(event) is Received.PROCESSED
+        return _take(event, deliveries=0) is Received.PROCESSED
     except Unmatched as error:
         return _keep(event, str(error)) is Received.KEPT
 
