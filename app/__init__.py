@@ -40,16 +40,18 @@ def _wire_ground(app: Flask, settings: Settings) -> None:
 
 def _wire_outside(app: Flask, settings: Settings) -> None:
     from .integrations.mailer import make_mailer
+    from .integrations.sign_in_provider import make_provider
     from .integrations.stripe_gateway import StripeGateway
     from .services import background
 
     background.register()
     app.extensions["muster_gateway"] = StripeGateway(settings)
     app.extensions["muster_mailer"] = make_mailer(settings)
+    app.extensions["muster_sign_in_provider"] = make_provider(settings)
 
 
 def _wire_web(app: Flask, settings: Settings) -> None:
-    from . import cli, errors, security, templating
+    from . import cli, errors, security, templating, wording
     from .blueprints.accounts.routes import bp as accounts
     from .blueprints.admin.routes import bp as admin
     from .blueprints.checkout.routes import bp as checkout
@@ -61,6 +63,7 @@ def _wire_web(app: Flask, settings: Settings) -> None:
 
     security.init_security(app, settings)
     templating.init_templating(app)
+    wording.init_wording(app)
     errors.init_errors(app)
     for blueprint in (public, registration, checkout, offers, webhooks, accounts, admin, health):
         app.register_blueprint(blueprint)

@@ -6,6 +6,7 @@ A bad value raises ``SettingsError`` with the variable's name; ``unsafe`` lists 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -47,6 +48,10 @@ class Settings:
     time_zone: str = "Pacific/Auckland"
     hold_minutes: int = 30
     listing_fee_cents: int = 1200
+    student_domains: tuple[str, ...] = ()
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
     redis_url: str = ""
     trusted_proxies: int = 0
     development: bool = False
@@ -96,6 +101,10 @@ def from_environment(environ: Mapping[str, str] | None = None, *, development: b
         time_zone=_time_zone(env.get("TIME_ZONE", "Pacific/Auckland")),
         hold_minutes=_integer(env, "HOLD_MINUTES", 30, 1, 24 * 60 - 10),
         listing_fee_cents=_integer(env, "LISTING_FEE_CENTS", 1200, 0, 10_000_000),
+        student_domains=_domains(env.get("STUDENT_DOMAINS", "")),
+        oidc_issuer=_issuer(env),
+        oidc_client_id=env.get("OIDC_CLIENT_ID", ""),
+        oidc_client_secret=env.get("OIDC_CLIENT_SECRET", ""),
         redis_url=env.get("REDIS_URL", ""),
         trusted_proxies=_integer(env, "TRUSTED_PROXIES", 0, 0, 10),
         development=development,
@@ -157,6 +166,20 @@ def _url(env: Mapping[str, str], name: str, default: str) -> str:
     return text
 
 
+def _issuer(env: Mapping[str, str]) -> str:
+    """The sign-in provider as it names itself, a closing slash included: its tokens are compared with it letter by letter."""
+    text = env.get("OIDC_ISSUER", "")
+    if not text:
+        return ""
+    _url(env, "OIDC_ISSUER", "")
+    if not text.startswith("https://") and urlsplit(text).hostname not in ("127.0.0.1", "localhost"):
+        raise SettingsError("OIDC_ISSUER must begin with https://.")
+    for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"):
+        if not env.get(name):
+            raise SettingsError(f"{name} is not set, but OIDC_ISSUER is. The provider gave it when you registered the site.")
+    return text
+
+
 def _database(text: str) -> str:
     if not text:
         return f"sqlite:///{INSTANCE / 'muster.sqlite'}"
@@ -205,6 +228,15 @@ def _colour(text: str) -> str:
     if len(digits) != 6 or not set(digits.lower()) <= set("0123456789abcdef"):
         raise SettingsError(f"SITE_COLOUR must be a colour such as #0b6e4f, not {text!r}.")
     return f"#{digits.lower()}"
+
+
+def _domains(text: str) -> tuple[str, ...]:
+    """Whose addresses are students': ``university.example``, several with commas; an @ in front is forgiven."""
+    named = tuple(d.strip().lstrip("@").lower() for d in text.split(",") if d.strip())
+    for domain in named:
+        if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", domain):
+            raise SettingsError(f"STUDENT_DOMAINS must be names such as university.example with commas between, not {domain!r}.")
+    return named
 
 
 def _origins(text: str, api_base: str) -> tuple[str, ...]:

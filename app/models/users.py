@@ -28,8 +28,8 @@ class User(Base):
     role: Mapped[Role] = mapped_column(status_column(Role, "role"), default=Role.NONE)
     calendar_token: Mapped[str] = mapped_column(sa.String(64), default=new_token)
     """The secret address of the person's calendar feed; changed to make an old address useless."""
-    card_token: Mapped[str | None] = mapped_column(sa.String(64))
-    """The address that the QR code on the membership card leads to; made when the card is first asked for."""
+    card_token: Mapped[str | None] = mapped_column(sa.String(64), default=new_token)
+    """The secret address that the QR code on the membership card leads to; None once the account is deleted."""
     deleted_at: Mapped[Moment | None]
     """When the person deleted the account; nothing of theirs but this row and what refers to it is left."""
     created_at: Mapped[CreatedAt]

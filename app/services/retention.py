@@ -44,11 +44,12 @@ def _purge_batch() -> int:
         )
         rows = db.execute(due).all()
         for row in rows:
-            _forget(db, row.id, row.order_id)
+            forget(db, row.id, row.order_id, audit.COMMAND)
         return len(rows)
 
 
-def _forget(db: Session, registration_id: int, order_id: int | None) -> None:
+def forget(db: Session, registration_id: int, order_id: int | None, actor: str) -> None:
+    """Anonymise one booking and its order inside the caller's transaction. Also called when somebody deletes their account."""
     address = f"forgotten-{registration_id}@invalid.example"
     values: dict[str, Any] = {"name": FORGOTTEN, "email": address, "answers": {}, "user_id": None}
     db.execute(update(Registration).where(Registration.id == registration_id).values(values))
@@ -56,4 +57,4 @@ def _forget(db: Session, registration_id: int, order_id: int | None) -> None:
         db.execute(update(Order).where(Order.id == order_id).values(name=FORGOTTEN, email=address, user_id=None))
         db.execute(update(Payment).where(Payment.order_id == order_id).values(params={}))  # held the address for Stripe
         db.execute(delete(OutgoingEmail).where(OutgoingEmail.order_id == order_id))
-    audit.record(db, audit.COMMAND, "forgotten", "registration", registration_id)
+    audit.record(db, actor, "forgotten", "registration", registration_id)

@@ -79,19 +79,16 @@ def find(token: str) -> SignedIn | None:
     )  # fmt: skip
 
 
-@retried
-def start(user_id: int, device: str, *, replaces: str | None = None) -> str:
-    """Sign this person in; returns what the cookie is to carry. ``replaces`` is what it carried before, which ends."""
-    with transaction() as db:
-        if replaces is not None:
-            db.execute(delete(SignIn).where(SignIn.token_hash == fingerprint(replaces)))
-        return add(db, user_id, device)
+def add(
+    db: Session, user_id: int, device: str, *, replaces: str | None = None, second_factor_at: datetime | None = None
+) -> str:
+    """Sign this person in, inside the caller's transaction; returns what the cookie is to carry.
 
-
-def add(db: Session, user_id: int, device: str, *, second_factor_at: datetime | None = None) -> str:
-    """The same inside the caller's transaction. Bookings made as a guest under the confirmed address become theirs."""
+    ``replaces`` is what it carried before, which ends. Bookings made as a guest under the confirmed address become theirs.
+    """
     now, token = clock.now(), new_token()
-    db.execute(delete(SignIn).where(SignIn.expires_at <= now))
+    over = SignIn.expires_at <= now
+    db.execute(delete(SignIn).where(over if replaces is None else over | (SignIn.token_hash == fingerprint(replaces))))
     made = SignIn(user_id=user_id, token_hash=fingerprint(token), device=device[:120], expires_at=now + LASTS)
     made.second_factor_at = second_factor_at
     db.add(made)

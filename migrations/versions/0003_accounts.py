@@ -5,6 +5,8 @@ Revision 0003. Everybody is signed out by it: what the cookie carried becomes th
 
 from __future__ import annotations
 
+import secrets
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -23,9 +25,17 @@ def upgrade() -> None:
     op.execute("ALTER TABLE users RENAME COLUMN sign_in_token TO calendar_token")
     op.add_column("users", sa.Column("card_token", sa.String(length=64), nullable=True))
     op.add_column("users", sa.Column("deleted_at", Moment, nullable=True))
+    _give_everybody_a_card()
     op.create_index("ix_users_card_token", "users", ["card_token"], unique=True)
     _create_links_and_sign_ins()
     _create_proofs()
+
+
+def _give_everybody_a_card() -> None:
+    users = sa.table("users", sa.column("id"), sa.column("card_token"))
+    connection = op.get_bind()
+    for user_id in connection.execute(sa.select(users.c.id)).scalars().all():
+        connection.execute(users.update().where(users.c.id == user_id).values(card_token=secrets.token_urlsafe(24)))
 
 
 def _create_links_and_sign_ins() -> None:

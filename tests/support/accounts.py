@@ -1,0 +1,32 @@
+"""What tests of accounts share: cheap hashing, and the links that lie in somebody's mailbox. Called by tests, in an app context."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from app.models import OutgoingEmail
+from app.services import users
+
+from .rows import all_of
+
+CHEAP = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+
+
+def cheap_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real argon2 at the least cost it allows. Use as a fixture: ``cheap = pytest.fixture(autouse=True)(cheap_hashing)``."""
+    monkeypatch.setattr(users, "_hasher", CHEAP)
+    users._hash_of_nothing.cache_clear()
+
+
+def letters_to(email: str) -> list[OutgoingEmail]:
+    """The mails owed or sent to this address, oldest first."""
+    return all_of(OutgoingEmail, to=email)
+
+
+def link_to(email: str) -> str:
+    """The path that the newest mail to this address leads to."""
+    return re.sub(r"^https?://[^/]+", "", str(letters_to(email)[-1].context["url"]))

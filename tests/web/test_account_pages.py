@@ -1,0 +1,254 @@
+"""Signing up, in and out, getting back in, and changing one's account, as a person with a browser meets it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+
+from app.models import SignIn, User
+from app.rules.statuses import Role
+from app.transaction import transaction
+from tests.support.accounts import cheap_hashing, letters_to, link_to
+from tests.support.factories import PASSWORD, make_club_session, make_free_club_session, make_membership, make_user
+from tests.support.pages import Page, PageClient
+from tests.support.rows import all_of, count_of, the
+
+NEW = "another long password"
+cheap = pytest.fixture(autouse=True)(cheap_hashing)
+
+
+@pytest.fixture
+def ana(sqlite_app: Flask) -> User:
+    return make_user(email="ana@example.org", name="Ana", password=PASSWORD)
+
+
+def browser(app: Flask, email: str | None = None) -> PageClient:
+    """Another browser, signed in when an address is given."""
+    made = PageClient(app)
+    if email is not None:
+        made.sign_in(email, PASSWORD)
+    return made
+
+
+def is_signed_in(pages: PageClient) -> bool:
+    return pages.get("/account").path == "/account"
+
+
+def test_sign_up_confirm_and_sign_in(app: Flask, pages: PageClient) -> None:
+    pages.get("/account/sign-up")
+    page = pages.submit("/account/sign-up", email=" Aroha@Example.org ")
+    assert page.h1 == "Check your e-mail" and count_of(User) == 0
+    page = pages.get(link_to("aroha@example.org"))
+    assert "aroha@example.org" in page.text and count_of(User) == 0
+    page = pages.submit("/account/join", name="Aroha", password=NEW)
+    assert (page.path, page.h1) == ("/account/sign-in", "Sign in") and "Your account is ready" in page.text
+    user = the(User)
+    assert (user.email, user.name, user.role) == ("aroha@example.org", "Aroha", Role.NONE) and user.email_verified_at
+    assert pages.submit("/account/sign-in", email="aroha@example.org", password=NEW).path == "/"
+    assert pages.get("/account").h1 == "My account"
+
+
+@pytest.mark.parametrize("path", ["/account/sign-up", "/account/forgotten-password"])
+def test_answer_is_the_same_for_known_and_unknown_addresses(ana: User, app: Flask, path: str) -> None:
+    answers = []
+    for email in ("ana@example.org", "abc@example.org"):
+        pages = browser(app)
+        pages.get(path)
+        page = pages.submit(path, email=email)
+        answers.append((page.status, page.html.replace(email, "")))
+    assert answers[0] == answers[1] and answers[0][0] == 200
+    known, unknown = letters_to("ana@example.org")[-1], letters_to("abc@example.org")[-1]
+    assert known.context["wanted"] != unknown.context["wanted"]
+
+
+def test_link_that_was_used_or_made_up_leads_nowhere(app: Flask, pages: PageClient) -> None:
+    pages.get("/account/sign-up")
+    pages.submit("/account/sign-up", email="aroha@example.org")
+    link = link_to("aroha@example.org")
+    pages.get(link)
+    pages.submit("/account/join", name="Aroha", password=NEW)
+    for path in (link, "/account/join/" + "x" * 32, link.replace("join", "new-password")):
+        page = pages.get(path)
+        assert page.status == 404 and "Ask for a new one" in page.text
+
+
+def test_forgotten_password_is_replaced_and_every_browser_signed_out(ana: User, app: Flask, pages: PageClient) -> None:
+    other = browser(app, "ana@example.org")
+    pages.get("/account/forgotten-password")
+    pages.submit("/account/forgotten-password", email="ana@example.org")
+    pages.get(link_to("ana@example.org"))
+    page = pages.submit("/account/new-password", password="short")
+    assert page.status == 422 and page.errors == ["Choose a password of 10 to 200 characters"]
+    page = pages.submit("/account/new-password", password=NEW)
+    assert page.path == "/account/sign-in" and not is_signed_in(other)
+    assert letters_to("ana@example.org")[-1].template == "password_set"
+    assert pages.sign_in("ana@example.org", PASSWORD).status == 422
+    assert pages.sign_in("ana@example.org", NEW).path == "/"
+
+
+def test_signing_in_makes_a_new_row_and_signing_out_ends_it(ana: User, app: Flask, pages: PageClient) -> None:
+    pages.sign_in("ana@example.org", PASSWORD)
+    first = the(SignIn).token_hash
+    pages.sign_in("ana@example.org", PASSWORD)
+    assert the(SignIn).token_hash != first
+    cookie = pages.http.get_cookie("muster", domain="muster.test")
+    assert cookie is not None
+    pages.get("/account")
+    pages.submit("/account/sign-out")
+    assert count_of(SignIn) == 0
+    pages.http.set_cookie("muster", cookie.value, domain="muster.test")
+    assert not is_signed_in(pages)  # a cookie kept from before is worth nothing
+
+
+def test_a_row_with_a_time_that_has_come_signs_nobody_in(ana: User, app: Flask, pages: PageClient, clock: object) -> None:
+    pages.sign_in("ana@example.org", PASSWORD)
+    assert is_signed_in(pages)
+    with transaction() as db:
+        db.execute(update(SignIn).values(expires_at=the(SignIn).created_at))
+    assert not is_signed_in(pages)
+
+
+def test_changed_password_signs_the_others_out_and_is_told(ana: User, app: Flask, pages: PageClient) -> None:
+    other = browser(app, "ana@example.org")
+    pages.sign_in("ana@example.org", PASSWORD)
+    pages.get("/account/password")
+    page = pages.submit("/account/password", current_password="not my password", password=NEW)
+    assert page.status == 422 and page.errors == ["That is not your password. Enter it again."]
+    page = pages.submit("/account/password", current_password=PASSWORD, password=NEW)
+    assert page.path == "/account/settings" and "Your password is set" in page.text
+    assert not is_signed_in(other) and is_signed_in(pages)
+    assert letters_to("ana@example.org")[-1].template == "password_set"
+    assert browser(app).sign_in("ana@example.org", NEW).path == "/"
+
+
+def _ask_for_address(pages: PageClient, email: str) -> Page:
+    pages.get("/account/address")
+    return pages.submit("/account/address", email=email, current_password=PASSWORD)
+
+
+def test_changed_address_is_confirmed_at_the_new_and_told_to_the_old(ana: User, app: Flask, pages: PageClient) -> None:
+    other = browser(app, "ana@example.org")
+    pages.sign_in("ana@example.org", PASSWORD)
+    assert _ask_for_address(pages, "ana@new.example").h1 == "Check your e-mail"
+    assert the(User).email == "ana@example.org"
+    pages.get(link_to("ana@new.example"))
+    assert the(User).email == "ana@example.org"  # opening a link changes nothing
+    page = pages.submit("/account/new-address")
+    assert page.path == "/account/settings" and the(User).email == "ana@new.example"
+    assert not is_signed_in(other) and is_signed_in(pages)
+    told = letters_to("ana@example.org")[-1]
+    assert told.template == "address_changed" and told.context["new_address"] == "ana@new.example"
+
+
+def test_link_to_a_new_address_works_only_for_whoever_asked(ana: User, app: Flask, pages: PageClient) -> None:
+    """Else a stranger could have the reader of a mail prove the reader's own address for the stranger's account."""
+    make_user(email="bob@example.org", password=PASSWORD)
+    pages.sign_in("ana@example.org", PASSWORD)
+    _ask_for_address(pages, "bobs-other@example.org")
+    link = link_to("bobs-other@example.org")
+    assert browser(app).get(link).path == "/account/sign-in"
+    assert browser(app, "bob@example.org").get(link).status == 404
+    assert {user.email for user in all_of(User)} == {"ana@example.org", "bob@example.org"}
+
+
+def test_address_of_another_account_is_not_told_and_not_taken(ana: User, app: Flask, pages: PageClient) -> None:
+    make_user(email="bob@example.org")
+    pages.sign_in("ana@example.org", PASSWORD)
+    taken = _ask_for_address(pages, "bob@example.org").html.replace("bob@example.org", "")
+    free = _ask_for_address(pages, "eve@example.org").html.replace("eve@example.org", "")
+    assert taken == free
+    assert letters_to("bob@example.org")[-1].context["wanted"] == "taken"
+    assert "new-address" not in str(letters_to("bob@example.org")[-1].context)
+
+
+def test_other_devices_are_listed_and_signed_out(ana: User, app: Flask, pages: PageClient) -> None:
+    other = browser(app, "ana@example.org")
+    pages.sign_in("ana@example.org", PASSWORD)
+    page = pages.get("/account/settings")
+    assert page.text.count("Browser") >= 2 and "(this browser)" in page.text
+    page = pages.submit("/account/devices/sign-out-others")
+    assert "Every other browser has been signed out" in page.text
+    assert not is_signed_in(other) and is_signed_in(pages)
+
+
+def test_bookings_of_a_guest_are_theirs_once_the_address_is_confirmed(app: Flask, pages: PageClient) -> None:
+    club_session = make_free_club_session(title="Pottery for two")
+    guest = browser(app)
+    guest.get(f"/sessions/{club_session.slug}/register")
+    guest.submit(0, name="Aroha", email="aroha@example.org", places=1)
+    guest.submit(f"/sessions/{club_session.slug}/register")
+    user = make_user(email="aroha@example.org", password=PASSWORD, email_verified_at=None)
+    pages.sign_in("aroha@example.org", PASSWORD)
+    assert "Pottery for two" not in pages.get("/account").text
+    with transaction() as db:
+        db.execute(update(User).where(User.id == user.id).values(email_verified_at=user.created_at))
+    page = pages.get("/account")
+    assert "Pottery for two" in page.text and "Registered" in page.text
+
+
+def test_calendar_shows_my_places_to_whoever_knows_its_address_until_it_is_changed(ana: User, app: Flask, pages: PageClient) -> None:
+    club_session = make_free_club_session(title="Evening run")
+    pages.sign_in("ana@example.org", PASSWORD)
+    pages.get(f"/sessions/{club_session.slug}/register")
+    pages.submit(0, name="Ana", email="ana@example.org", places=1)
+    pages.submit(f"/sessions/{club_session.slug}/register")
+    page = pages.get("/account")
+    feed = next(link for link in page.links if link.endswith(".ics") and "/account/calendar/" in link)
+    stranger = browser(app)
+    shown = stranger.get(feed)
+    assert shown.response.mimetype == "text/calendar" and "SUMMARY:Evening run" in shown.html and "orders" not in shown.html
+    page = pages.submit("/account/calendar")
+    assert feed not in page.links and stranger.get(feed).status == 404
+
+
+def test_card_says_whether_somebody_is_a_member_today(ana: User, app: Flask, pages: PageClient) -> None:
+    pages.sign_in("ana@example.org", PASSWORD)
+    assert "Not a member" in pages.get("/account/card").text
+    make_membership(ana)
+    page = pages.get("/account/card")
+    assert "Member of Harbour Social Club until" in page.text and "<svg" in page.html
+    shown = browser(app).get(f"/account/card/{the(User).card_token}")
+    assert "Ana" in shown.text and "Member of Harbour" in shown.text and "ana@example.org" not in shown.html
+
+
+def test_export_holds_what_is_known_and_no_secret(ana: User, app: Flask, pages: PageClient) -> None:
+    club_session = make_free_club_session(title="Evening run")
+    pages.sign_in("ana@example.org", PASSWORD)
+    pages.get(f"/sessions/{club_session.slug}/register")
+    pages.submit(0, name="Ana", email="ana@example.org", places=1)
+    pages.submit(f"/sessions/{club_session.slug}/register")
+    page = pages.get("/account/data.json")
+    data = json.loads(page.html)
+    assert page.headers["Content-Disposition"].startswith("attachment")
+    assert data["account"]["email"] == "ana@example.org" and data["account"]["has_password"] is True
+    assert data["registrations"][0]["session"] == "Evening run" and data["orders"][0]["status"] == "paid"
+    user = the(User)
+    for secret in (user.password_hash, user.calendar_token, user.card_token, the(SignIn).token_hash):
+        assert secret and secret not in page.html
+
+
+def test_pay_offer_and_ticket_are_one_step_away(ana: User, app: Flask, pages: PageClient, stripe_simulator: object) -> None:
+    club_session = make_club_session(title="Badminton")
+    pages.sign_in("ana@example.org", PASSWORD)
+    pages.get(f"/sessions/{club_session.slug}/register")
+    pages.submit(0, name="Ana", email="ana@example.org", places=1)
+    pages.submit(f"/sessions/{club_session.slug}/register", follow=False)
+    page = pages.get("/account")
+    assert "Pay NZ$12.00" in page.html
+    left = pages.submit("/pay")
+    assert left.left_for is not None and "checkout" in left.left_for
+
+
+@pytest.mark.parametrize("target", ["//evil.example", "/\\evil.example", "https://evil.example/", "javascript:alert(1)"])
+def test_signing_in_never_leads_to_another_site(ana: User, app: Flask, pages: PageClient, target: str) -> None:
+    pages.get("/account/sign-in", follow=True)
+    pages.http.get("/")
+    page = pages.submit("/account/sign-in", email="ana@example.org", password=PASSWORD, follow=False)
+    assert page.left_for is None
+    other = browser(app)
+    other.get(f"/account/sign-in?next={target}")
+    assert other.submit("/account/sign-in", email="ana@example.org", password=PASSWORD).left_for is None
+    assert other.page is not None and other.page.path == "/"
