@@ -117,9 +117,12 @@ class SignatureInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CheckoutLine:
+    """One line of a Checkout. ``note`` stands under its name on the payment page: the reason of the price."""
+
     name: str
     unit_amount_cents: int
     quantity: int
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

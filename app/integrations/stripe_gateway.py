@@ -61,7 +61,7 @@ class StripeGateway:
                     "price_data": {
                         "currency": request.currency.lower(),
                         "unit_amount": line.unit_amount_cents,
-                        "product_data": {"name": line.name},
+                        "product_data": {"name": line.name, **({"description": line.note} if line.note else {})},
                     },
                 }
                 for line in request.lines

@@ -14,20 +14,22 @@ from ..extensions import db
 from ..models import ClubSession
 from ..rules import capacity, pricing, refunds
 from ..rules.statuses import Entry, SessionStatus, WaitlistPayment
+from .memberships import VISITOR, Standing
 
 _C = ClubSession
 _COLUMNS = (
     _C.id, _C.slug, _C.title, _C.summary, _C.location, _C.starts_at, _C.ends_at, _C.time_zone, _C.capacity, _C.places_taken,
-    _C.overbooked, _C.waitlist_capacity, _C.waitlist_taken, _C.member_price_cents, _C.non_member_price_cents, _C.currency,
+    _C.overbooked, _C.waitlist_capacity, _C.waitlist_taken, _C.member_price_cents, _C.non_member_price_cents,
+    _C.student_price_cents, _C.early_price_until, _C.early_member_price_cents, _C.early_non_member_price_cents, _C.currency,
     _C.status, _C.entry, _C.waitlist_payment, _C.opens_at, _C.members_open_at, _C.closes_at, _C.max_places, _C.refund_until,
-    _C.refund_policy, _C.refund_percent, _C.refund_fee_cents, _C.calendar_sequence, _C.updated_at,
+    _C.calendar_sequence, _C.updated_at,
 )  # fmt: skip
 LIST_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """One club session as pages show it, at the moment it was read, for a member or a non-member."""
+    """One club session as pages show it, at the moment it was read, for whoever looks."""
 
     id: int
     slug: str
@@ -83,39 +85,52 @@ class Day:
     sessions: Sequence[SessionView]
 
 
-def upcoming(now: datetime, *, is_member: bool = False) -> list[Day]:
+def upcoming(now: datetime, *, standing: Standing = VISITOR) -> list[Day]:
     """Published sessions that have not ended, by day. One statement."""
     where = select(*_COLUMNS).where(_C.status == SessionStatus.PUBLISHED, _C.ends_at > now)
     rows = db.session.execute(where.order_by(_C.starts_at, _C.id).limit(LIST_LIMIT)).all()
-    views = [_view(row, "", now, is_member) for row in rows]
+    views = [_view(row, "", now, standing) for row in rows]
     return [Day(on, list(group)) for on, group in groupby(views, key=lambda v: v.starts_on)]
 
 
-def out_of_the_way(now: datetime, *, is_member: bool = False) -> list[Day]:
+def out_of_the_way(now: datetime, *, standing: Standing = VISITOR) -> list[Day]:
     """Past and cancelled sessions, newest first. One statement."""
     gone = or_(
         _C.status.in_([SessionStatus.CANCELLED, SessionStatus.COMPLETED]),
         (_C.status == SessionStatus.PUBLISHED) & (_C.ends_at <= now),
     )
     rows = db.session.execute(select(*_COLUMNS).where(gone).order_by(_C.starts_at.desc(), _C.id).limit(LIST_LIMIT)).all()
-    views = [_view(row, "", now, is_member) for row in rows]
+    views = [_view(row, "", now, standing) for row in rows]
     return [Day(on, list(group)) for on, group in groupby(views, key=lambda v: v.starts_on)]
 
 
-def page(slug: str, now: datetime, *, is_member: bool = False) -> SessionView | None:
+def page(slug: str, now: datetime, *, standing: Standing = VISITOR) -> SessionView | None:
     """Everything the session page says, or None for an unknown or draft session. One statement."""
     row = _first(select(*_COLUMNS, _C.description).where(_C.slug == slug, _C.status != SessionStatus.DRAFT))
-    return None if row is None else _view(row, row.description, now, is_member)
+    return None if row is None else _view(row, row.description, now, standing)
+
+
+def prices(row: ClubSession | Row[tuple[object, ...]]) -> pricing.Prices:
+    """Every price of a club session, as the rules know them."""
+    return pricing.Prices(
+        member_cents=row.member_price_cents,
+        non_member_cents=row.non_member_price_cents,
+        currency=row.currency,
+        student_cents=row.student_price_cents,
+        early_until=row.early_price_until,
+        early_member_cents=row.early_member_price_cents,
+        early_non_member_cents=row.early_non_member_price_cents,
+    )
 
 
 def _first(statement: Select[tuple[object, ...]]) -> Row[tuple[object, ...]] | None:
     return db.session.execute(statement).first()
 
 
-def _view(row: Row[tuple[object, ...]], description: str, now: datetime, is_member: bool) -> SessionView:
+def _view(row: Row[tuple[object, ...]], description: str, now: datetime, standing: Standing) -> SessionView:
     counters = capacity.Counters(row.capacity, row.places_taken, row.overbooked, row.waitlist_capacity, row.waitlist_taken)
     window = capacity.Window(row.status, row.entry, row.starts_at, row.opens_at, row.members_open_at, row.closes_at)
-    prices = pricing.Prices(row.member_price_cents, row.non_member_price_cents, row.currency)
+    priced = prices(row)
     return SessionView(
         id=row.id,
         slug=row.slug,
@@ -127,14 +142,14 @@ def _view(row: Row[tuple[object, ...]], description: str, now: datetime, is_memb
         ends_at=row.ends_at,
         time_zone=row.time_zone,
         counters=counters,
-        prices=prices,
+        prices=priced,
         window=window,
         waitlist_payment=row.waitlist_payment,
         max_places=row.max_places,
         refund_terms=refunds.Terms(row.refund_policy, row.refund_until, row.refund_percent, row.refund_fee_cents),
         calendar_sequence=row.calendar_sequence,
         updated_at=row.updated_at,
-        state=capacity.describe(window, counters, now, is_member=is_member),
-        quote=pricing.quote(prices, is_member=is_member),
-        opens_at=window.opens_for(is_member),
+        state=capacity.describe(window, counters, now, is_member=standing.is_member),
+        quote=pricing.quote(priced, is_member=standing.is_member, is_student=standing.is_student, now=now),
+        opens_at=window.opens_for(standing.is_member),
     )

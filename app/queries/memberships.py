@@ -1,37 +1,107 @@
-"""Who is a member now. Read by pages that show a price and, in the same words, by the service that freezes it."""
+"""Who is a member or a student now, and until when. Read by pages that show a price and, in the same words, by the service that
+freezes it.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import Exists, exists, func, select
 from sqlalchemy.orm import Session
 
 from ..config import current_settings
-from ..models import Membership, User
+from ..models import Membership, MembershipPlan, User
+from ..rules.memberships import is_student_address
 
 
-def is_active_member(db: Session, user_id: int | None, email: str | None, now: datetime) -> bool:
-    """Whether the person signed in has an active membership today in the club's zone, and books under their own address.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What somebody is entitled to. ``own_address``: they book for themselves, under the address of their account."""
+
+    is_member: bool = False
+    is_student: bool = False
+    own_address: bool = False
+
+
+VISITOR = Standing()
+
+
+@dataclass(frozen=True, slots=True)
+class SpanView:
+    """One membership of a person as their page and the desk show it, both dates included."""
+
+    id: int
+    plan: str | None
+    """None: given by the club, without a plan."""
+    starts_on: date
+    ends_on: date
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """A person's membership today: ``is_member`` now, paid up to ``runs_to`` (None: not at all), every span, newest first."""
+
+    is_member: bool
+    runs_to: date | None
+    spans: Sequence[SpanView]
+
+
+def club_today(now: datetime) -> date:
+    """The date in the club's own zone: a membership begins and ends with a day there."""
+    return now.astimezone(ZoneInfo(current_settings().time_zone)).date()
+
+
+def standing(db: Session, user_id: int | None, email: str | None, now: datetime) -> Standing:
+    """What the person signed in is entitled to today in the club's zone, when they book under their own address.
 
     Only the signed-in owner of an address counts: typing a member's address buys nobody a member's price.
     ``email`` None: a page that does not know yet who will be booked. No statement for a visitor who is not signed in.
     """
     if user_id is None:
-        return False
-    today = now.astimezone(ZoneInfo(current_settings().time_zone)).date()
-    statement = (
-        select(Membership.id)
-        .join(User, User.id == Membership.user_id)
-        .where(
-            Membership.user_id == user_id,
-            Membership.starts_on <= today,
-            Membership.ends_on >= today,
-            Membership.revoked_at.is_(None),
-        )
-        .limit(1)
+        return VISITOR
+    row = db.execute(
+        select(User.email, User.email_verified_at, User.is_student, _active(now).label("is_member")).where(User.id == user_id)
+    ).one_or_none()
+    if row is None or (email is not None and email != row.email):
+        return VISITOR
+    proved = row.email_verified_at is not None and is_student_address(row.email, current_settings().student_domains)
+    return Standing(is_member=row.is_member, is_student=row.is_student or proved, own_address=True)
+
+
+def is_active_member(db: Session, user_id: int | None, email: str | None, now: datetime) -> bool:
+    """Whether the person signed in has an active membership today and books under their own address; see ``standing``."""
+    return standing(db, user_id, email, now).is_member
+
+
+def runs_to(db: Session, user_id: int, today: date) -> date | None:
+    """The last day up to which this person's membership is paid for or given, spans to come included; None when it is not."""
+    valid = (Membership.user_id == user_id, Membership.revoked_at.is_(None), Membership.ends_on >= today)
+    return db.execute(select(func.max(Membership.ends_on)).where(*valid)).scalar_one()
+
+
+def of_person(db: Session, user_id: int, now: datetime) -> PersonView:
+    """Everything about somebody's membership. One statement."""
+    rows = db.execute(
+        select(Membership, MembershipPlan.name)
+        .outerjoin(MembershipPlan, MembershipPlan.id == Membership.plan_id)
+        .where(Membership.user_id == user_id)
+        .order_by(Membership.ends_on.desc(), Membership.id.desc())
+    ).all()
+    spans = [SpanView(m.id, name, m.starts_on, m.ends_on, m.revoked_at) for m, name in rows]
+    today = club_today(now)
+    valid = [span for span in spans if span.revoked_at is None and span.ends_on >= today]
+    return PersonView(any(span.starts_on <= today for span in valid), max((s.ends_on for s in valid), default=None), spans)
+
+
+def _active(now: datetime) -> Exists:
+    today = club_today(now)
+    return exists().where(
+        Membership.user_id == User.id,
+        Membership.starts_on <= today,
+        Membership.ends_on >= today,
+        Membership.revoked_at.is_(None),
     )
-    if email is not None:
-        statement = statement.where(User.email == email)
-    return db.execute(statement).first() is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import jobs
-from . import holds, offers, outbox, reconciling, refunds, stripe_inbox, waitlist, winding_up
+from . import holds, letters, membership_reminders, offers, outbox, reconciling, refunds, stripe_inbox, waitlist, winding_up
 
 
 def register() -> None:
@@ -18,5 +18,8 @@ def register() -> None:
     jobs.register_scan("refunds sent", refunds.send_due_refunds)
     jobs.register_scan("free places dealt", winding_up.deal_free_places)
     jobs.register_scan("books compared", reconciling.reconcile_if_due)
+    jobs.register_scan("memberships ending", membership_reminders.remind_due)
     jobs.register_scan("mails sent", outbox.send_due)
     outbox.after_sent("offer", waitlist.start_clock)
+    for template in letters.STARTS_MEMBERSHIP:
+        outbox.after_sent(template, letters.forget_link)

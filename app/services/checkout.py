@@ -1,6 +1,7 @@
 """Intent, network, result for paying: opens Stripe's Checkout for a committed payment row and stores what came of it.
 
-Called by the registration form and by "Pay now". A lost answer is repeated with the same stored key and parameters.
+Called by the registration form, the membership page and "Pay now". A lost answer is repeated with the same stored key and
+parameters.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from ..rules import holds
 from ..rules.refusals import AlreadyRegistered, OrderNotOpen, PaymentsDown, StripeAway
 from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus
 from ..transaction import retried, transaction
-from . import ending, orders, registrations
-from .registrations import Applicant, Outcome
+from . import ending, memberships, orders, registrations
+from .memberships import Joiner
+from .registrations import Applicant, Entered, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,15 @@ def begin_registration(slug: str, applicant: Applicant) -> Destination:
 
     When Stripe cannot be reached or refuses, the hold is gone before PaymentsDown is raised.
     """
-    entered = registrations.register(slug, applicant)
+    return _leave(registrations.register(slug, applicant))
+
+
+def begin_membership(plan_slug: str, buyer: Joiner) -> Destination:
+    """Order a membership and leave for Stripe; as ``begin_registration`` otherwise."""
+    return _leave(memberships.order(plan_slug, buyer))
+
+
+def _leave(entered: Entered) -> Destination:
     match entered.outcome:
         case Outcome.ALREADY_IN:
             raise AlreadyRegistered

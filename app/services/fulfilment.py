@@ -6,6 +6,7 @@ Called inside one transaction by the webhook, the return page and the worker ali
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -17,7 +18,7 @@ from ..config import current_settings
 from ..integrations.payments import Checkout, CheckoutStatus
 from ..models import Order, OrderItem, Payment, Registration
 from ..rules import holds
-from ..rules.statuses import PAYMENT_MOVES, UNSETTLED, OrderStatus, PaymentStatus, RegistrationStatus, sources
+from ..rules.statuses import PAYMENT_MOVES, UNSETTLED, ItemKind, OrderStatus, PaymentStatus, RegistrationStatus, sources
 from . import audit, cases, item_kinds, ledger, letters, orders, refunds, releasing
 from .writes import changed
 
@@ -128,28 +129,42 @@ def _capture(db: Session, order: Order, payment: Payment, checkout: Checkout, ac
 def _fulfil(db: Session, order: Order, payment: Payment, captured: int, actor: str, now: datetime) -> Applied:
     """Each item fulfils itself; what cannot be had any more is refunded, the rest is kept."""
     items = db.execute(select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.id)).scalars().all()
-    unavailable = 0
+    had, lost = [], []
     for item in items:
         handler = item_kinds.handler(item.kind)
-        cents = item.unit_amount_cents * item.quantity
         if order.status is not OrderStatus.CANCELLED and handler.fulfil(db, item, actor, now):
+            had.append(item)
             ledger.book(
-                db, f"payment:{payment.id}:item:{item.id}", ledger.CLEARING, ledger.revenue(item.kind), cents, payment.currency,
-                payment_id=payment.id, club_session_id=handler.club_session_id(db, item),
+                db, f"payment:{payment.id}:item:{item.id}", ledger.CLEARING, ledger.revenue(item.kind), _cents(item),
+                payment.currency, payment_id=payment.id, club_session_id=handler.club_session_id(db, item),
             )  # fmt: skip
         else:
-            unavailable += cents
-    if unavailable == captured:
+            lost.append(item)
+    if not had:
         releasing.release_order(db, order, OrderStatus.CANCELLED, actor)  # nothing of it can be had: it keeps nothing either
-        template = "refunded_late" if order.status is OrderStatus.EXPIRED else "refunded_cancelled"
-        return _give_back(db, order, payment, captured, "too_late", template, actor)
+        return _give_back(db, order, payment, captured, "too_late", _apology(order, items), actor)
     orders.move(db, order.id, OrderStatus.PAID, paid_at=now)
     audit.record(db, actor, "paid", "order", order.id, payment=payment.id)
-    if unavailable:
-        _owe_back(db, payment, unavailable, "too_late", actor)
-    letter = "waitlisted" if _waits(db, order.id) else "confirmation"
-    letters.owe_order_letter(db, letter, order.id, key=f"order:{order.id}", refund_cents=unavailable or None)
+    for item in lost:
+        item_kinds.handler(item.kind).release(db, item, OrderStatus.CANCELLED, actor)
+    if back := sum(map(_cents, lost)):
+        _owe_back(db, payment, back, "too_late", actor)
+    letter = "waitlisted" if _waits(db, order.id) else item_kinds.handler(had[0].kind).letter
+    letters.owe_order_letter(
+        db, letter, order.id, key=f"order:{order.id}", refund_cents=back or None, lost=[item.id for item in lost]
+    )
     return Applied.FULFILLED
+
+
+def _cents(item: OrderItem) -> int:
+    return item.unit_amount_cents * item.quantity
+
+
+def _apology(order: Order, items: Sequence[OrderItem]) -> str:
+    """The letter for an order of which nothing can be had."""
+    if all(item.kind is ItemKind.MEMBERSHIP for item in items):
+        return "membership_refunded"
+    return "refunded_late" if order.status is OrderStatus.EXPIRED else "refunded_cancelled"
 
 
 def _waits(db: Session, order_id: int) -> bool:

@@ -9,11 +9,15 @@ from sqlalchemy.orm import Session
 
 from ..models import OrderItem
 from ..rules.statuses import ItemKind, OrderStatus
+from .membership_item import MembershipItem
 from .registration_item import RegistrationItem
 
 
 class ItemHandler(Protocol):
     """How one kind of item behaves in the order's life. All run inside the order's transaction, with the order locked."""
+
+    letter: str
+    """The mail that says it was paid for and is there."""
 
     def fulfil(self, db: Session, item: OrderItem, actor: str, now: datetime) -> bool:
         """Give what was paid for; False when it can no longer be had (the money goes back)."""
@@ -30,6 +34,7 @@ class ItemHandler(Protocol):
 
 _HANDLERS: dict[ItemKind, ItemHandler] = {
     ItemKind.REGISTRATION: RegistrationItem(),
+    ItemKind.MEMBERSHIP: MembershipItem(),
 }
 
 

@@ -5,27 +5,45 @@ Called by registrations, fulfilment, refunds and cancellation. The words are in 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ..config import current_settings
-from ..models import ClubSession, Order, OrderItem, Registration
+from ..models import ClubSession, Membership, MembershipPlan, Order, OrderItem, OutgoingEmail, Registration
 from ..queries.orders import waitlist_position
 from ..rules import offers
 from ..rules.statuses import RegistrationStatus
-from . import outbox
+from . import outbox, people
+
+STARTS_MEMBERSHIP = ("confirmation", "membership_started")
+"""Mails that may bring a new member the link where a password is chosen."""
 
 
-def owe_order_letter(db: Session, template: str, order_id: int, *, key: str, refund_cents: int | None = None) -> None:
-    """Owe one mail about this order to the person who ordered, once for each ``key``. Two statements and one insert."""
+def owe_order_letter(
+    db: Session, template: str, order_id: int, *, key: str, refund_cents: int | None = None, lost: Sequence[int] = ()
+) -> None:
+    """Owe one mail about this order to the person who ordered, once for each ``key``. Two statements and one insert.
+
+    ``lost``: ids of the items that could not be had any more, so that the mail says so and not that they are there.
+    """
     order = db.execute(select(Order).where(Order.id == order_id).execution_options(populate_existing=True)).scalar_one()
-    context = _context(db, order)
+    context = _context(db, order, lost, may_sign_up=template in STARTS_MEMBERSHIP)
+    if any(item["membership"] and item["membership"]["password_url"] for item in context["items"]):
+        context["mail_key"] = f"{template}:{key}"
     if refund_cents is not None:
         context["refund"] = {"amount_cents": refund_cents}
     outbox.owe(db, dedupe_key=f"{template}:{key}", to=order.email, template=template, context=context, order_id=order.id)
+
+
+def forget_link(db: Session, context: Mapping[str, Any]) -> None:
+    """The mail with the link was handed over: nobody shall find it in our outbox. Called by the outbox in its transaction."""
+    if "mail_key" in context:
+        sent = update(OutgoingEmail).where(OutgoingEmail.dedupe_key == context["mail_key"])
+        db.execute(sent.values(context={}, text_body=None, html_body=None))
 
 
 def offer_key(registration_id: int, offered_at: datetime | None) -> str:
@@ -49,16 +67,18 @@ def owe_offer_letter(db: Session, order_id: int, registration_id: int, offered_a
     outbox.owe(db, dedupe_key=key, to=order.email, template="offer", context=context, order_id=order.id)
 
 
-def _context(db: Session, order: Order) -> dict[str, Any]:
+def _context(db: Session, order: Order, lost: Sequence[int] = (), *, may_sign_up: bool = False) -> dict[str, Any]:
     settings = current_settings()
     rows = db.execute(
-        select(OrderItem, Registration, ClubSession, waitlist_position())
+        select(OrderItem, Registration, ClubSession, waitlist_position(), Membership, MembershipPlan)
         .outerjoin(Registration, Registration.id == OrderItem.registration_id)
         .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
+        .outerjoin(Membership, Membership.order_item_id == OrderItem.id)
+        .outerjoin(MembershipPlan, MembershipPlan.id == Membership.plan_id)
         .where(OrderItem.order_id == order.id)
         .order_by(OrderItem.id)
     ).all()
-    return {
+    context: dict[str, Any] = {
         "site_name": settings.site_name,
         "name": order.name,
         "order_reference": order.reference,
@@ -66,38 +86,57 @@ def _context(db: Session, order: Order) -> dict[str, Any]:
         "currency": order.currency,
         "total_cents": order.total_cents,
         "paid_at": order.paid_at.isoformat() if order.paid_at else None,
-        "items": [_item(settings.site_url, *row) for row in rows],
+        "items": [],
     }
+    for item, registration, club_session, position, membership, plan in rows:
+        line = _item(item)
+        if item.id not in lost and registration is not None and club_session is not None:
+            line["session"] = _session(settings.site_url, registration, club_session, position)
+        if item.id not in lost and membership is not None and plan is not None:
+            line["membership"] = _membership(settings.site_url, membership, plan)
+            if may_sign_up:
+                line["membership"]["password_url"] = people.password_link_if_new(db, membership.user_id)
+        context["items"].append(line)
+    if lost:
+        context["lost"] = [item.description for item, *_ in rows if item.id in lost]
+    return context
 
 
-def _item(
-    site_url: str, item: OrderItem, registration: Registration | None, club_session: ClubSession | None, position: int
-) -> dict[str, Any]:
-    line: dict[str, Any] = {
+def _item(item: OrderItem) -> dict[str, Any]:
+    return {
         "description": item.description,
         "quantity": item.quantity,
         "unit_amount_cents": item.unit_amount_cents,
         "amount_cents": item.unit_amount_cents * item.quantity,
+        "lines": item.lines or [],
         "session": None,
+        "membership": None,
     }
-    if registration is not None and club_session is not None:
-        line["session"] = {
-            "title": club_session.title,
-            "slug": club_session.slug,
-            "url": f"{site_url}/sessions/{club_session.slug}",
-            "location": club_session.location,
-            "starts_at": club_session.starts_at.isoformat(),
-            "ends_at": club_session.ends_at.isoformat(),
-            "time_zone": club_session.time_zone,
-            "places": registration.places,
-            "registration_reference": registration.reference,
-            "calendar_sequence": club_session.calendar_sequence,
-            "refund_terms": {
-                "policy": club_session.refund_policy,
-                "until": club_session.refund_until.isoformat() if club_session.refund_until else None,
-                "percent": club_session.refund_percent,
-                "fee_cents": club_session.refund_fee_cents,
-            },
-            "waitlist_position": position if registration.status is RegistrationStatus.WAITLISTED else None,
-        }
-    return line
+
+
+def _session(site_url: str, registration: Registration, club_session: ClubSession, position: int) -> dict[str, Any]:
+    return {
+        "title": club_session.title,
+        "slug": club_session.slug,
+        "url": f"{site_url}/sessions/{club_session.slug}",
+        "location": club_session.location,
+        "starts_at": club_session.starts_at.isoformat(),
+        "ends_at": club_session.ends_at.isoformat(),
+        "time_zone": club_session.time_zone,
+        "places": registration.places,
+        "registration_reference": registration.reference,
+        "calendar_sequence": club_session.calendar_sequence,
+        "refund_until": club_session.refund_until.isoformat() if club_session.refund_until else None,
+        "waitlist_position": position if registration.status is RegistrationStatus.WAITLISTED else None,
+    }
+
+
+def _membership(site_url: str, membership: Membership, plan: MembershipPlan) -> dict[str, Any]:
+    """The span; ``password_url`` is filled in for an account that was made by this purchase."""
+    return {
+        "plan": plan.name,
+        "starts_on": membership.starts_on.isoformat(),
+        "ends_on": membership.ends_on.isoformat(),
+        "url": f"{site_url}/membership",
+        "password_url": None,
+    }

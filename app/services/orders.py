@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
@@ -16,6 +18,8 @@ from ..models import ClubSession, Order, OrderItem, Payment, Registration
 from ..models.columns import new_reference, new_token
 from ..rules import holds
 from ..rules.statuses import ORDER_MOVES, ItemKind, OrderStatus, sources
+from . import order_lines
+from .order_lines import PricedLine
 from .writes import changed
 
 
@@ -58,9 +62,17 @@ def create_order(
     return OrderKey(db.execute(insert(Order).values(values).returning(Order.id)).scalar_one(), token, reference)
 
 
-def add_item(db: Session, order_id: int, kind: ItemKind, line: CheckoutLine, *, registration_id: int | None = None) -> int:
-    """Insert one line; what it is for is named by the id of its kind."""
-    values = {
+def add_item(
+    db: Session,
+    order_id: int,
+    kind: ItemKind,
+    line: CheckoutLine,
+    *,
+    registration_id: int | None = None,
+    lines: Sequence[PricedLine] = (),
+) -> int:
+    """Insert one line; what it is for is named by the id of its kind. ``lines``: what it is made of, adding up to ``line``."""
+    values: dict[str, Any] = {
         "order_id": order_id,
         "kind": kind,
         "description": line.name,
@@ -68,6 +80,8 @@ def add_item(db: Session, order_id: int, kind: ItemKind, line: CheckoutLine, *, 
         "quantity": line.quantity,
         "registration_id": registration_id,
     }
+    if kept := order_lines.stored(lines):
+        values["lines"] = kept
     return int(db.execute(insert(OrderItem).values(values).returning(OrderItem.id)).scalar_one())
 
 
@@ -103,17 +117,26 @@ def add_payment(
 def add_next_payment(db: Session, order: Order, now: datetime) -> int:
     """Another attempt to pay the same, unchanged order, when the one before can no longer be paid."""
     rows = db.execute(
-        select(OrderItem.description, OrderItem.unit_amount_cents, OrderItem.quantity, Registration.reference, ClubSession.slug)
+        select(
+            OrderItem.description, OrderItem.unit_amount_cents, OrderItem.quantity, OrderItem.lines,
+            Registration.reference, ClubSession.slug,
+        )
         .outerjoin(Registration, Registration.id == OrderItem.registration_id)
         .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
         .where(OrderItem.order_id == order.id)
         .order_by(OrderItem.id)
-    ).all()
-    lines = [CheckoutLine(row.description, row.unit_amount_cents, row.quantity) for row in rows]
+    ).all()  # fmt: skip
+    whole = [(row.lines, CheckoutLine(row.description, row.unit_amount_cents, row.quantity)) for row in rows]
+    lines = [line for kept, item in whole for line in order_lines.checkout_lines(kept, item)]
     first = next((row for row in rows if row.reference), None)
     metadata = {"registrationId": first.reference, "socialSessionId": first.slug} if first else {}
     key = OrderKey(order.id, order.token, order.reference)
     return add_payment(db, key, order.email, order.currency, lines, metadata, now)
+
+
+def token_of_attempt(db: Session, attempt: str) -> str | None:
+    """The order that this very form made before, if it did: the same form sent twice makes one order."""
+    return db.execute(select(Order.token).where(Order.attempt == attempt)).scalar_one_or_none()
 
 
 def lock(db: Session, order_id: int) -> Order:

@@ -12,12 +12,20 @@ from . import ledger, refunds
 
 def owe_for_item(db: Session, item: OrderItem, registration: Registration, cents: int, reason: str, actor: str) -> int:
     """Owe ``cents`` of what was paid for this line, never more than is left of its payment; returns what is owed now."""
-    if registration.amount_paid_cents == 0 or cents <= 0:
+    cents = min(cents, registration.amount_paid_cents)
+    return owe_for_line(db, item, cents, reason, actor, club_session_id=registration.club_session_id)
+
+
+def owe_for_line(
+    db: Session, item: OrderItem, cents: int, reason: str, actor: str, *, club_session_id: int | None = None
+) -> int:
+    """Owe ``cents`` for a line of any kind, never more than its price nor than is left of its payment; returns what is owed."""
+    if cents <= 0:
         return 0
     payment, left = _kept_payment(db, item.order_id)
     if payment is None:
         return 0
-    cents = min(cents, registration.amount_paid_cents, left)
+    cents = min(cents, item.unit_amount_cents * item.quantity, left)
     refund_id = refunds.add_refund(db, payment.id, cents, reason, actor, order_item_id=item.id)
     ledger.book(
         db,
@@ -28,7 +36,7 @@ def owe_for_item(db: Session, item: OrderItem, registration: Registration, cents
         payment.currency,
         payment_id=payment.id,
         refund_id=refund_id,
-        club_session_id=registration.club_session_id,
+        club_session_id=club_session_id,
     )
     return cents
 

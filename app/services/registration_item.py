@@ -16,6 +16,8 @@ from .writes import changed
 class RegistrationItem:
     """See ItemHandler. The club session's row is locked before the registration's whenever both change."""
 
+    letter = "confirmation"
+
     def fulfil(self, db: Session, item: OrderItem, actor: str, now: datetime) -> bool:
         """Registered if its place is kept; paid while it waits; late: only if the place is still free and not promised."""
         registration = self._registration(db, item)
@@ -61,7 +63,8 @@ class RegistrationItem:
 
     @staticmethod
     def _become(db: Session, registration: Registration, status: RegistrationStatus, cents: int, actor: str) -> bool:
-        _set(db, registration.id, registration.status, status, payment_status=PaymentState.PAID, amount_paid_cents=cents)
+        paid = PaymentState.PAID if cents else PaymentState.FREE  # free for members, in an order that pays for something else
+        _set(db, registration.id, registration.status, status, payment_status=paid, amount_paid_cents=cents)
         audit.record(db, actor, status, "registration", registration.id, places=registration.places)
         if status is RegistrationStatus.REGISTERED:
             resale.settle(db, registration.club_session_id, actor)

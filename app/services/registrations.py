@@ -14,15 +14,18 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from .. import clock
-from ..integrations.payments import CheckoutLine
 from ..models import ClubSession, Order, Registration
 from ..models.columns import new_reference
-from ..queries import memberships
+from ..queries import club_sessions, memberships
+from ..queries.memberships import Standing
 from ..rules import capacity, money, pricing
+from ..rules.memberships import PlanNotOnSale
 from ..rules.refusals import InvalidInput, Refusal, SessionFull, SessionNotFound, WaitlistNotAccepted, words
 from ..rules.statuses import ACTIVE, ItemKind, PaymentState, RegistrationStatus, WaitlistPayment
 from ..transaction import retried, transaction
-from . import audit, letters, orders, places, resale, waitlist
+from . import audit, letters, membership_sales, order_lines, orders, places, resale, waitlist
+from .membership_sales import Sale
+from .order_lines import PricedLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,10 @@ class Applicant:
     accept_waitlist: bool = False
     user_id: int | None = None
     known_orders: tuple[str, ...] = ()
+    expected_total_cents: int | None = None
+    """What the page showed for the whole order, if it showed that."""
+    join_plan: str = ""
+    """The slug of a membership plan to buy with it (join and book)."""
 
     @property
     def actor(self) -> str:
@@ -68,7 +75,13 @@ class _Asked:
     applicant: Applicant
     is_member: bool
     quote: pricing.Quote
+    sale: Sale | None
+    """The membership bought with it."""
     now: datetime
+
+    @property
+    def total_cents(self) -> int:
+        return self.quote.total_cents + (self.sale.price.cents if self.sale else 0)
 
 
 @retried
@@ -76,21 +89,21 @@ def register(slug: str, applicant: Applicant) -> Entered:
     """Take places (or a waitlist spot) and write everything about them, or raise the Refusal that says why not."""
     now = clock.now()
     with transaction() as db:
-        if again := _same_form_again(db, applicant.attempt):
-            return again
+        if again := orders.token_of_attempt(db, applicant.attempt):
+            return Entered(Outcome.RESUMED, again)
         club_session = db.execute(select(ClubSession).where(ClubSession.slug == slug)).scalar_one_or_none()
         if club_session is None:
             raise SessionNotFound
         if already := _already_in(db, club_session, applicant, now):
             return already
-        is_member = memberships.is_active_member(db, applicant.user_id, applicant.email, now)
+        standing = memberships.standing(db, applicant.user_id, applicant.email, now)
         window = capacity.Window(
             club_session.status, club_session.entry, club_session.starts_at,
             club_session.opens_at, club_session.members_open_at, club_session.closes_at,
         )  # fmt: skip
-        capacity.check_open(window, now, is_member=is_member)
+        capacity.check_open(window, now, is_member=standing.is_member)
         capacity.check_places(applicant.places, club_session.max_places)
-        asked = _Asked(club_session, applicant, is_member, _quote(club_session, applicant, is_member), now)
+        asked = _priced(db, club_session, applicant, standing, now)
         try:
             decision = _enter(db, club_session, applicant)
         except Refusal:
@@ -99,12 +112,6 @@ def register(slug: str, applicant: Applicant) -> Entered:
                 return already
             raise
         return _write(db, asked, decision)
-
-
-def _same_form_again(db: Session, attempt: str) -> Entered | None:
-    """The same form sent twice makes one order: the second sending resumes the first."""
-    token = db.execute(select(Order.token).where(Order.attempt == attempt)).scalar_one_or_none()
-    return Entered(Outcome.RESUMED, token) if token else None
 
 
 def _already_in(db: Session, club_session: ClubSession, applicant: Applicant, now: datetime) -> Entered | None:
@@ -127,13 +134,33 @@ def _already_in(db: Session, club_session: ClubSession, applicant: Applicant, no
     return Entered(Outcome.ALREADY_IN)
 
 
-def _quote(club_session: ClubSession, applicant: Applicant, is_member: bool) -> pricing.Quote:
-    prices = pricing.Prices(club_session.member_price_cents, club_session.non_member_price_cents, club_session.currency)
-    quote = pricing.quote(prices, applicant.places, is_member=is_member)
-    pricing.check_expected(quote, applicant.expected_price_cents)
-    if not money.chargeable(quote.total_cents, quote.currency):
+def _priced(db: Session, club_session: ClubSession, applicant: Applicant, standing: Standing, now: datetime) -> _Asked:
+    """The price as of now, frozen in what is written from it. Raises PriceChanged unless it is what the person saw."""
+    sale = None
+    if applicant.join_plan and not standing.is_member:
+        sale = membership_sales.for_sale(db, applicant.join_plan, applicant.user_id, applicant.email, standing, now)
+        if sale.plan.currency != club_session.currency:
+            raise PlanNotOnSale
+    if standing.is_member and _own_place_taken(db, club_session.id, applicant.user_id):
+        raise InvalidInput(None, words("You have booked your own place here already, under the address that you had before."))
+    is_member = standing.is_member or sale is not None
+    prices = club_sessions.prices(club_session)
+    quote = pricing.quote(prices, applicant.places, is_member=is_member, is_student=standing.is_student, now=now)
+    asked = _Asked(club_session, applicant, is_member, quote, sale, now)
+    pricing.check_expected(
+        quote, applicant.expected_price_cents,
+        total_cents=asked.total_cents, expected_total_cents=applicant.expected_total_cents,
+    )  # fmt: skip
+    if not money.chargeable(asked.total_cents, quote.currency):
         raise InvalidInput(None, words("This price is too small to be paid by card. Please tell the club."))
-    return quote
+    return asked
+
+
+def _own_place_taken(db: Session, club_session_id: int, user_id: int | None) -> bool:
+    """Whether this member has their place at member price here already, under an address that was theirs before."""
+    mine = (Registration.club_session_id == club_session_id, Registration.user_id == user_id)
+    taken = select(Registration.id).where(*mine, Registration.is_member, Registration.status.in_(ACTIVE))
+    return db.execute(taken.limit(1)).first() is not None
 
 
 def _enter(db: Session, club_session: ClubSession, applicant: Applicant) -> capacity.Decision:
@@ -154,21 +181,23 @@ def _enter(db: Session, club_session: ClubSession, applicant: Applicant) -> capa
 
 
 def _write(db: Session, asked: _Asked, decision: capacity.Decision) -> Entered:
-    """Order, registration, item and, when there is something to pay now, the payment with its exact parameters."""
+    """Order, registration, items and, when there is something to pay now, the payment with its exact parameters."""
     club_session, applicant, quote, now = asked.club_session, asked.applicant, asked.quote, asked.now
     waits = decision is capacity.Decision.WAITLIST
-    pays_now = quote.total_cents > 0 and (not waits or club_session.waitlist_payment is WaitlistPayment.UPFRONT)
-    done = quote.total_cents == 0 and not waits
+    if waits and asked.sale is not None:
+        raise WaitlistNotAccepted  # joined for a place that went meanwhile: ask again, without the membership
+    pays_now = asked.total_cents > 0 and (not waits or club_session.waitlist_payment is WaitlistPayment.UPFRONT)
+    done = asked.total_cents == 0 and not waits
     buyer = orders.Buyer(applicant.name, applicant.email, applicant.attempt, applicant.user_id)
-    order = orders.create_order(db, buyer, quote.total_cents, quote.currency, pays_now=pays_now, done=done, now=now)
+    order = orders.create_order(db, buyer, asked.total_cents, quote.currency, pays_now=pays_now, done=done, now=now)
     status = RegistrationStatus.WAITLISTED if waits else RegistrationStatus.REGISTERED if done else RegistrationStatus.HELD
     registration_id, reference = _insert_registration(db, asked, order.id, status)
-    line = CheckoutLine(club_session.title, quote.unit_cents, applicant.places)
-    orders.add_item(db, order.id, ItemKind.REGISTRATION, line, registration_id=registration_id)
+    lines = _add_items(db, asked, order.id, registration_id, done=done)
     audit.record(db, applicant.actor, status, "registration", registration_id, places=applicant.places, reference=reference)
     if pays_now:
         metadata = {"registrationId": reference, "socialSessionId": club_session.slug}
-        payment_id = orders.add_payment(db, order, applicant.email, quote.currency, [line], metadata, now)
+        paid = [line.checkout() for line in lines]
+        payment_id = orders.add_payment(db, order, applicant.email, quote.currency, paid, metadata, now)
         return Entered(Outcome.TO_PAY, order.token, payment_id)
     letters.owe_order_letter(db, "confirmation" if done else "waitlisted", order.id, key=f"{status}:{registration_id}")
     if waits:
@@ -176,6 +205,18 @@ def _write(db: Session, asked: _Asked, decision: capacity.Decision) -> Entered:
     else:
         resale.settle(db, club_session.id, applicant.actor)
     return Entered(Outcome.REGISTERED if done else Outcome.WAITLISTED, order.token)
+
+
+def _add_items(db: Session, asked: _Asked, order_id: int, registration_id: int, *, done: bool) -> list[PricedLine]:
+    """The booking's line and, joining with it, the membership's; a membership that costs nothing begins at once."""
+    title = asked.club_session.title
+    lines = order_lines.of_quote(title, asked.quote)
+    whole = order_lines.summed(title, lines)
+    orders.add_item(db, order_id, ItemKind.REGISTRATION, whole, registration_id=registration_id, lines=lines)
+    if asked.sale is None:
+        return lines
+    membership_sales.add_item(db, order_id, asked.sale, asked.now, asked.applicant.actor, done=done)
+    return [*lines, *membership_sales.lines(asked.sale)]
 
 
 def _insert_registration(db: Session, asked: _Asked, order_id: int, status: RegistrationStatus) -> tuple[int, str]:

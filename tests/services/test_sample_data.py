@@ -12,7 +12,7 @@ from app.extensions import Base
 from app.extensions import db as flask_db
 from app.models import ClubSession, LedgerEntry, Membership, Order, OutgoingEmail, Payment, Registration, User
 from app.queries import club_sessions
-from app.queries.memberships import is_active_member
+from app.queries.memberships import Standing, is_active_member
 from app.rules.capacity import State
 from app.rules.statuses import TAKEN, WAITING, Entry, OrderStatus, PaymentState, Role
 from app.services import health_check, sample_data, users
@@ -21,7 +21,8 @@ from tests.support.rows import all_of, count_of, the
 
 
 def states(now: datetime, *, is_member: bool = False) -> Counter[State]:
-    days = [*club_sessions.upcoming(now, is_member=is_member), *club_sessions.out_of_the_way(now, is_member=is_member)]
+    standing = Standing(is_member=is_member)
+    days = [*club_sessions.upcoming(now, standing=standing), *club_sessions.out_of_the_way(now, standing=standing)]
     return Counter(view.state for day in days for view in day.sessions)
 
 

@@ -24,7 +24,7 @@ def sessions() -> ResponseReturnValue:
     """The sessions to come by day, or with ``?show=past`` those past and cancelled."""
     now, show = clock.now(), "past" if request.args.get("show") == "past" else "upcoming"
     read = club_sessions.out_of_the_way if show == "past" else club_sessions.upcoming
-    return render_template("public/sessions.html", days=read(now, is_member=viewer.is_member()), show=show, now=now)
+    return render_template("public/sessions.html", days=read(now, standing=viewer.standing()), show=show, now=now)
 
 
 @bp.get("/sessions/<slug:slug>")
@@ -32,7 +32,7 @@ def sessions() -> ResponseReturnValue:
 def session_page(slug: str) -> ResponseReturnValue:
     """Everything to decide by."""
     now = clock.now()
-    page = club_sessions.page(slug, now, is_member=viewer.is_member()) or abort(404)
+    page = club_sessions.page(slug, now, standing=viewer.standing()) or abort(404)
     return render_template("public/session.html", page=page, now=now)
 
 

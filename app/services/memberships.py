@@ -1,0 +1,184 @@
+"""Memberships: ordered by people; given, lengthened, ended and paid back by staff.
+
+Called by checkout (to buy) and the desk. What a purchase becomes once it is paid is in ``membership_item``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import false, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from .. import clock
+from ..models import Membership, MembershipPlan, Order, OrderItem, User
+from ..models.memberships import MembershipPurchase
+from ..queries import membership_plans, memberships
+from ..rules import money
+from ..rules.memberships import Span
+from ..rules.refusals import InvalidInput, PriceChanged, words
+from ..rules.statuses import OrderStatus
+from ..transaction import retried, transaction
+from . import audit, letters, membership_sales, membership_spans, orders, paying_back, people
+from .membership_sales import Sale
+from .registrations import Entered, Outcome
+from .writes import changed
+
+NO_SUCH = words("There is no such membership, or it has ended.")
+
+
+@dataclass(frozen=True, slots=True)
+class Joiner:
+    """Who buys. ``user_id`` None: somebody without an account, which is made when the payment succeeds."""
+
+    name: str
+    email: str
+    expected_price_cents: int | None
+    attempt: str
+    user_id: int | None = None
+    known_orders: tuple[str, ...] = ()
+
+    @property
+    def actor(self) -> str:
+        return audit.by_user(self.user_id) if self.user_id else audit.GUEST
+
+
+@retried
+def order(plan_slug: str, joiner: Joiner) -> Entered:
+    """Order a membership: an order, its line and the attempt to pay. Nothing of it is a membership, or an account, yet.
+
+    Raises PlanNotOnSale, AlreadyMember (with the date it runs to), PriceChanged or InvalidInput.
+    """
+    now = clock.now()
+    with transaction() as db:
+        if token := orders.token_of_attempt(db, joiner.attempt) or _open_order(db, plan_slug, joiner):
+            return Entered(Outcome.RESUMED, token)
+        standing = memberships.standing(db, joiner.user_id, joiner.email, now)
+        sale = membership_sales.for_sale(db, plan_slug, joiner.user_id, joiner.email, standing, now)
+        _check_price(sale, joiner)
+        free = sale.price.cents == 0
+        buyer = orders.Buyer(joiner.name, joiner.email, joiner.attempt, joiner.user_id)
+        made = orders.create_order(db, buyer, sale.price.cents, sale.plan.currency, pays_now=not free, done=free, now=now)
+        membership_sales.add_item(db, made.id, sale, now, joiner.actor, done=free)
+        audit.record(db, joiner.actor, "ordered", "order", made.id, plan=sale.plan.slug)
+        if free:
+            letters.owe_order_letter(db, "membership_started", made.id, key=f"order:{made.id}")
+            return Entered(Outcome.REGISTERED, made.token)
+        lines = [line.checkout() for line in membership_sales.lines(sale)]
+        metadata = {"membershipPlan": sale.plan.slug}
+        payment_id = orders.add_payment(db, made, joiner.email, sale.plan.currency, lines, metadata, now)
+        return Entered(Outcome.TO_PAY, made.token, payment_id)
+
+
+def _check_price(sale: Sale, joiner: Joiner) -> None:
+    if joiner.expected_price_cents != sale.price.cents:
+        raise PriceChanged(unit_cents=sale.price.cents, currency=sale.plan.currency)
+    if not money.chargeable(sale.price.cents, sale.plan.currency):
+        raise InvalidInput(None, words("This price is too small to be paid by card. Please tell the club."))
+
+
+def _open_order(db: Session, plan_slug: str, joiner: Joiner) -> str | None:
+    """An order for this plan alone that the same person is about to pay, from this browser or signed in: it is gone on with."""
+    mine = or_(Order.token.in_(joiner.known_orders), Order.user_id == joiner.user_id if joiner.user_id else false())
+    other = aliased(OrderItem)
+    booking = select(other.id).where(other.order_id == Order.id, other.registration_id.is_not(None))
+    statement = (
+        select(Order.token)
+        .join(OrderItem, OrderItem.order_id == Order.id)
+        .join(MembershipPurchase, MembershipPurchase.order_item_id == OrderItem.id)
+        .join(MembershipPlan, MembershipPlan.id == MembershipPurchase.plan_id)
+        .where(MembershipPlan.slug == plan_slug, Order.email == joiner.email, mine, ~booking.exists())
+        .where(Order.status == OrderStatus.PENDING, Order.hold_expires_at > clock.now(), Order.cancel_requested_at.is_(None))
+        .order_by(Order.id.desc())
+        .limit(1)
+    )
+    return db.execute(statement).scalar_one_or_none()
+
+
+@retried
+def grant(email: str, ends_on: date, reason: str, actor: str, *, plan_slug: str | None = None) -> int:
+    """Give somebody with an account a membership up to a day, from today or from the end of what they have; its id.
+
+    Raises InvalidInput for an address without an account, a day that adds nothing, or no reason.
+    """
+    reason, now = _said(reason), clock.now()
+    with transaction() as db:
+        user_id = people.find(db, email)
+        if user_id is None:
+            raise InvalidInput("email", words("Nobody with this e-mail address has an account."))
+        people.lock(db, user_id)
+        span = _span_until(ends_on, memberships.club_today(now), memberships.runs_to(db, user_id, memberships.club_today(now)))
+        plan = membership_plans.find(db, plan_slug) if plan_slug else None
+        return membership_spans.add(db, user_id, span, actor, plan_id=plan.id if plan else None, reason=reason)
+
+
+def _span_until(ends_on: date, today: date, runs_to: date | None) -> Span:
+    starts_on = today if runs_to is None else date.fromordinal(runs_to.toordinal() + 1)
+    if ends_on < starts_on:
+        raise InvalidInput("ends_on", words("Enter a day after the end of the membership they have."))
+    return Span(starts_on, ends_on)
+
+
+@retried
+def extend(membership_id: int, ends_on: date, reason: str, actor: str) -> None:
+    """Move a membership's last day, later or earlier. Raises InvalidInput when it has ended or no reason is given."""
+    reason = _said(reason)
+    with transaction() as db:
+        _lock_person_of(db, membership_id)
+        if not membership_spans.lengthen(db, membership_id, ends_on, actor, reason):
+            raise InvalidInput("ends_on", words("Enter a day after the membership began, of a membership that has not ended."))
+
+
+@retried
+def revoke(membership_id: int, reason: str, actor: str) -> None:
+    """End a membership now, without a refund. What was registered at member price stays. Raises InvalidInput."""
+    reason = _said(reason)
+    with transaction() as db:
+        _lock_person_of(db, membership_id)
+        if not membership_spans.end(db, membership_id, actor, reason):
+            raise InvalidInput(None, NO_SUCH)
+
+
+@retried
+def refund(membership_id: int, reason: str, actor: str) -> int:
+    """End a membership that was bought and give back what was paid for it; the cents that are owed. Raises InvalidInput."""
+    reason = _said(reason)
+    with transaction() as db:
+        row = db.execute(
+            select(OrderItem.id, OrderItem.order_id)
+            .join(Membership, Membership.order_item_id == OrderItem.id)
+            .where(Membership.id == membership_id)
+        ).one_or_none()
+        if row is None:
+            raise InvalidInput(None, words("This membership was not bought, so there is nothing to give back."))
+        orders.lock(db, row.order_id)
+        if not membership_spans.end(db, membership_id, actor, reason):
+            raise InvalidInput(None, NO_SUCH)
+        item = db.execute(select(OrderItem).where(OrderItem.id == row.id)).scalar_one()
+        owed = paying_back.owe_for_line(db, item, item.unit_amount_cents * item.quantity, "membership_refunded", actor)
+        key = f"membership:{membership_id}"
+        letters.owe_order_letter(db, "membership_refunded", row.order_id, key=key, refund_cents=owed or None)
+        return owed
+
+
+@retried
+def approve_student(user_id: int, is_student: bool, reason: str, actor: str) -> None:
+    """Let somebody have student prices without a student's address, or no longer. Raises InvalidInput without a reason."""
+    reason = _said(reason)
+    with transaction() as db:
+        if changed(db, update(User).where(User.id == user_id, User.is_student != is_student).values(is_student=is_student)):
+            audit.record(db, actor, "student_approved" if is_student else "student_withdrawn", "user", user_id, reason=reason)
+
+
+def _said(reason: str) -> str:
+    if not reason.strip():
+        raise InvalidInput("reason", words("Enter a reason: it is kept on the record."))
+    return reason.strip()
+
+
+def _lock_person_of(db: Session, membership_id: int) -> None:
+    user_id = db.execute(select(Membership.user_id).where(Membership.id == membership_id)).scalar_one_or_none()
+    if user_id is None:
+        raise InvalidInput(None, NO_SUCH)
+    people.lock(db, user_id)

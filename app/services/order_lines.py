@@ -1,0 +1,82 @@
+"""The lines that an order's items are made of: one price each, with its reason. Called by whatever sells, and by the next attempt
+to pay, which must be the same again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from flask_babel import gettext as _  # type: ignore[import-untyped]
+
+from ..integrations.payments import CheckoutLine
+from ..rules.memberships import Price
+from ..rules.pricing import Quote, Reason
+
+PLAIN = (Reason.FREE, Reason.NON_MEMBER)
+"""Prices that need no explanation."""
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLine:
+    """So many of a thing at one price. ``note`` says the reason to the person, and is kept as it was said."""
+
+    name: str
+    unit_amount_cents: int
+    quantity: int
+    reason: Reason
+    saved_cents: int
+    note: str = ""
+
+    @property
+    def amount_cents(self) -> int:
+        return self.unit_amount_cents * self.quantity
+
+    def checkout(self) -> CheckoutLine:
+        """The line as Stripe shows it."""
+        return CheckoutLine(self.name, self.unit_amount_cents, self.quantity, self.note)
+
+
+def of_quote(title: str, quote: Quote) -> list[PricedLine]:
+    """The places of a booking: the person's own and, where they cost something else, the guests'."""
+    own, guests = quote.lines[0], quote.lines[1:]
+    lines = [PricedLine(title, own.unit_cents, own.places, own.reason, own.saved_cents, _note(own.reason))]
+    return lines + [PricedLine(title, g.unit_cents, g.places, g.reason, g.saved_cents, _("Guests")) for g in guests]
+
+
+def of_plan(name: str, price: Price) -> list[PricedLine]:
+    """A membership."""
+    reason = Reason.STUDENT if price.is_student else Reason.NON_MEMBER
+    return [PricedLine(name, price.cents, 1, reason, price.saved_cents, _note(reason))]
+
+
+def summed(description: str, lines: Sequence[PricedLine]) -> CheckoutLine:
+    """The lines as one: exact in amount × quantity, so several prices are one amount once."""
+    if len(lines) == 1:
+        return CheckoutLine(description, lines[0].unit_amount_cents, lines[0].quantity)
+    return CheckoutLine(description, sum(line.amount_cents for line in lines), 1)
+
+
+def stored(lines: Sequence[PricedLine]) -> list[dict[str, Any]] | None:
+    """What `order_items.lines` holds; None when amount and quantity say it all."""
+    if len(lines) <= 1 and all(line.reason in PLAIN for line in lines):
+        return None
+    return [asdict(line) for line in lines]
+
+
+def checkout_lines(kept: list[dict[str, Any]] | None, whole: CheckoutLine) -> list[CheckoutLine]:
+    """The lines of a stored item as they were first shown to Stripe."""
+    if kept is None:
+        return [whole]
+    return [CheckoutLine(line["name"], line["unit_amount_cents"], line["quantity"], line["note"]) for line in kept]
+
+
+def _note(reason: Reason) -> str:
+    words = {
+        Reason.MEMBER: _("Member price"),
+        Reason.STUDENT: _("Student price"),
+        Reason.EARLY: _("Early price"),
+        Reason.EARLY_MEMBER: _("Early member price"),
+    }
+    return str(words.get(reason, ""))
