@@ -22,7 +22,7 @@ _COLUMNS = (
     _C.overbooked, _C.waitlist_capacity, _C.waitlist_taken, _C.member_price_cents, _C.non_member_price_cents,
     _C.student_price_cents, _C.early_price_until, _C.early_member_price_cents, _C.early_non_member_price_cents, _C.currency,
     _C.status, _C.entry, _C.waitlist_payment, _C.opens_at, _C.members_open_at, _C.closes_at, _C.max_places, _C.refund_until,
-    _C.calendar_sequence, _C.updated_at,
+    _C.refund_policy, _C.refund_percent, _C.refund_fee_cents, _C.calendar_sequence, _C.updated_at,
 )  # fmt: skip
 LIST_LIMIT = 200
 
@@ -53,6 +53,13 @@ class SessionView:
     """The price of one place for this viewer."""
     opens_at: datetime | None
     """When registration opens for this viewer."""
+    member_quote: pricing.Quote | None = None
+    """The price of one place for this viewer as a member."""
+
+    @property
+    def for_members(self) -> pricing.Quote:
+        """The price of one place for this viewer, were they a member."""
+        return self.member_quote or pricing.quote(self.prices, is_member=True)
 
     @property
     def status(self) -> SessionStatus:
@@ -152,4 +159,5 @@ def _view(row: Row[tuple[object, ...]], description: str, now: datetime, standin
         state=capacity.describe(window, counters, now, is_member=standing.is_member),
         quote=pricing.quote(priced, is_member=standing.is_member, is_student=standing.is_student, now=now),
         opens_at=window.opens_for(standing.is_member),
+        member_quote=pricing.quote(priced, is_member=True, is_student=standing.is_student, now=now),
     )
