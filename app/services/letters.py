@@ -126,7 +126,12 @@ def _session(site_url: str, registration: Registration, club_session: ClubSessio
         "places": registration.places,
         "registration_reference": registration.reference,
         "calendar_sequence": club_session.calendar_sequence,
-        "refund_until": club_session.refund_until.isoformat() if club_session.refund_until else None,
+        "refund_terms": {
+            "policy": club_session.refund_policy,
+            "until": club_session.refund_until.isoformat() if club_session.refund_until else None,
+            "percent": club_session.refund_percent,
+            "fee_cents": club_session.refund_fee_cents,
+        },
         "waitlist_position": position if registration.status is RegistrationStatus.WAITLISTED else None,
     }
 
