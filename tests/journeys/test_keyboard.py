@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.journeys.walk import Walk
 from tests.support.factories import make_club_session
+
+pytestmark = pytest.mark.browser
 
 
 def test_keyboard_alone_skips_to_the_form_fills_it_in_and_pays(walk: Walk, stripe: Any) -> None:

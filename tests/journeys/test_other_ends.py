@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from sqlalchemy import update
 
 from app.models import ClubSession, OutgoingEmail, Registration
@@ -20,6 +21,8 @@ from tests.support.factories import (
 )
 from tests.support.mail import SmtpServer
 from tests.support.rows import all_of, count_of, the
+
+pytestmark = pytest.mark.browser
 
 
 def fill_up(session: ClubSession) -> None:

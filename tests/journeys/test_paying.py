@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from app.models import ClubSession, Order, Registration
 from tests.journeys.walk import ASKS_THE_BANK, CARD, DECLINED, Walk
 from tests.support.factories import make_club_session
 from tests.support.mail import SmtpServer
 from tests.support.rows import count_of, the
+
+pytestmark = pytest.mark.browser
 
 
 def registered(session: ClubSession, places: int = 1) -> Order:
