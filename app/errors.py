@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from .rules.refusals import Refusal
 from .templating import refusal_text
@@ -39,6 +39,8 @@ def _refusal(refusal: Refusal) -> ResponseReturnValue:
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:
+    if isinstance(error, SecurityError):  # a name that is not the site's: no page can be drawn, its links have no address
+        return _("This is not the address of this site.") + "\n", 400, {"Content-Type": "text/plain; charset=utf-8"}
     code = error.code or 500
     if code < 400:
         return error.get_response()
