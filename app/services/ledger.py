@@ -1,7 +1,7 @@
 """Books each cent twice, in the transaction that moves it. Called by fulfilment and refunds; nothing is ever changed or deleted.
 
-Accounts: ``stripe:clearing`` (what Stripe holds for us), ``revenue:<kind>``, ``owed:refunds`` (to be given back), ``suspense``
-(money that fits no order, a case is open), ``fees:stripe``, ``disputes``.
+Accounts: ``stripe:clearing`` (what Stripe holds for us), ``cash:desk`` (taken by hand), ``revenue:<kind>``, ``owed:refunds``
+(to be given back), ``suspense`` (money that fits no order, a case is open), ``fees:stripe``, ``disputes``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from ..models import LedgerEntry
 from .writes import insert_once
 
 CLEARING = "stripe:clearing"
+CASH = "cash:desk"
 OWED = "owed:refunds"
 SUSPENSE = "suspense"
 FEES = "fees:stripe"

@@ -22,6 +22,7 @@ from ..transaction import retried, transaction
 from . import audit, cases, ledger, orders
 from .writes import changed, insert_once
 
+STRIPE = "stripe"
 RETRY = timedelta(minutes=1)
 KEYS_LIVE = timedelta(hours=23)
 """Stripe forgets idempotency keys after a day: an older intent is looked up before it is repeated."""
@@ -41,6 +42,7 @@ def add_refund(
     payment = db.execute(select(Payment).where(Payment.id == payment_id)).scalar_one()
     if cents > left_to_refund(db, payment):
         raise AssertionError(f"payment {payment_id}: refund of {cents} is more than is left")
+    by_hand = payment.provider != STRIPE
     refund_id = db.execute(
         insert(Refund)
         .values(
@@ -50,13 +52,31 @@ def add_refund(
             reason=reason,
             idempotency_key=f"refund-{secrets.token_hex(16)}",
             actor=actor,
-            next_attempt_at=clock.now(),
+            next_attempt_at=None if by_hand else clock.now(),
         )
         .returning(Refund.id)
     ).scalar_one()
     audit.record(db, actor, "refund_requested", "refund", refund_id, cents=cents, reason=reason)
-    jobs.enqueue(db, "send_refund", str(refund_id))
+    if by_hand:  # money that was not taken through Stripe cannot go back through it: a person pays it out
+        names = {"order_id": payment.order_id, "payment_id": payment_id}
+        cases.open_case(db, f"refund:{refund_id}", "refund_by_hand", **names, refund=int(refund_id), cents=cents)
+    else:
+        jobs.enqueue(db, "send_refund", str(refund_id))
     return int(refund_id)
+
+
+def record_by_hand(db: Session, refund_id: int, actor: str) -> None:
+    """A person has paid it out: the refund is done and leaves the books where the money was kept."""
+    refund = db.execute(select(Refund).where(Refund.id == refund_id).with_for_update()).scalar_one()
+    requested = (Refund.id == refund_id, Refund.status == RefundStatus.REQUESTED)
+    if not changed(db, update(Refund).where(*requested).values(status=RefundStatus.SUCCEEDED)):
+        return
+    currency = db.execute(select(Payment.currency).where(Payment.id == refund.payment_id)).scalar_one()
+    names = {"payment_id": refund.payment_id, "refund_id": refund.id}
+    ledger.book(db, f"refund:{refund.id}:sent", ledger.OWED, ledger.CASH, refund.amount_cents, currency, **names)
+    if refund.order_item_id is not None:
+        _mark_registration(db, refund.order_item_id)
+    audit.record(db, actor, "refund_paid_by_hand", "refund", refund_id, cents=refund.amount_cents)
 
 
 def left_to_refund(db: Session, payment: Payment) -> int:

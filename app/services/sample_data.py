@@ -28,7 +28,6 @@ DEMO_PASSWORD = "harbour-demo-only"  # noqa: S105 - printed by the demo, which s
 STAFF_EMAIL = "admin@muster.example"
 MEMBER_EMAIL = "member@muster.example"
 ZONE = ZoneInfo("Pacific/Auckland")
-CASH = "cash:desk"
 """Ledger account of what was paid at the desk: no money that Stripe would know of."""
 FIRST_NAMES = (
     "Aroha", "Ben", "Chloe", "Daniel", "Emi", "Fetu", "Grace", "Hemi", "Isla", "Jack", "Kiri", "Liam", "Mere", "Noah", "Olivia",
@@ -226,7 +225,7 @@ def _paid_in_cash(db: Session, order_id: int, item_id: int, session_id: int, cen
     }
     payment_id = int(db.execute(insert(Payment).values(values).returning(Payment.id)).scalar_one())
     ledger.book(
-        db, f"payment:{payment_id}:item:{item_id}", CASH, ledger.revenue(ItemKind.REGISTRATION), cents,
+        db, f"payment:{payment_id}:item:{item_id}", ledger.CASH, ledger.revenue(ItemKind.REGISTRATION), cents,
         current_settings().currency, payment_id=payment_id, club_session_id=session_id,
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from ..transaction import retried, transaction
 from . import cases, ledger, letters, orders, refunds
 
 KIND = "payment_mismatch"
+BY_HAND = "refund_by_hand"
 
 
 @retried
@@ -36,6 +37,16 @@ def keep(case_id: int, actor: str, note: str = "") -> None:
         ledger.book(
             db, key, ledger.SUSPENSE, ledger.revenue("other"), payment.captured_cents, payment.currency, payment_id=payment.id
         )
+
+
+@retried
+def paid_by_hand(case_id: int, actor: str) -> None:
+    """Somebody has been paid back in cash or by bank: the refund is done. Raises InvalidInput for any other case."""
+    with transaction() as db:
+        case = cases.settle(db, case_id, "paid by hand", actor)
+        if case.kind != BY_HAND:
+            raise InvalidInput(None, words("There is nothing to pay out by hand in this case."))
+        refunds.record_by_hand(db, int(case.detail["refund"]), actor)
 
 
 def _payment(db: Session, case: Case) -> Payment:
