@@ -18,7 +18,8 @@ from sqlalchemy import Row, func, or_, select
 from ..extensions import db
 from ..models import ClubSession, OrderItem, Payment, Refund, Registration
 from ..rules.capacity import Counters
-from ..rules.statuses import Entry, RefundStatus, RegistrationStatus, SessionStatus, WaitlistPayment
+from ..rules.refunds import Terms
+from ..rules.statuses import Entry, RefundPolicy, RefundStatus, RegistrationStatus, SessionStatus, WaitlistPayment
 from .desk import Page, rows_of_page
 
 _C, _R = ClubSession, Registration
@@ -117,9 +118,26 @@ class SessionRecord:
     members_open_at: datetime | None
     closes_at: datetime | None
     refund_until: datetime | None
+    refund_policy: RefundPolicy
+    refund_percent: int
+    refund_fee_cents: int
+    waitlist_members_first: bool
+    student_price_cents: int | None
+    early_price_until: datetime | None
+    early_member_price_cents: int | None
+    early_non_member_price_cents: int | None
     places_taken: int
     fingerprint: str
     """Another once somebody has edited the record; bookings do not change it."""
+
+    @property
+    def refund_terms(self) -> Terms:
+        """What people read about cancelling."""
+        return Terms(self.refund_policy, self.refund_until, self.refund_percent, self.refund_fee_cents)
+
+    @property
+    def is_free(self) -> bool:
+        return not self.non_member_price_cents
 
 
 _RECORD = [name for name in SessionRecord.__dataclass_fields__ if name not in ("places_taken", "fingerprint")]
@@ -135,6 +153,14 @@ def past(now: datetime, number: int = 1) -> Page[SessionLine]:
     """Sessions that are over or cancelled, newest first. Four statements."""
     over = or_(_C.status.in_([SessionStatus.CANCELLED, SessionStatus.COMPLETED]), _C.ends_at <= now)
     return _lines(select(*_LINE).where(over).order_by(_C.starts_at.desc(), _C.id.desc()), number)
+
+
+def between(begins_at: datetime, ends_at: datetime) -> list[SessionLine]:
+    """Every session that runs or starts in that time and is not cancelled, soonest first. Three statements."""
+    running = (_C.ends_at > begins_at, _C.starts_at < ends_at, _C.status != SessionStatus.CANCELLED)
+    rows = db.session.execute(select(*_LINE).where(*running).order_by(_C.starts_at, _C.id)).all()
+    tallies = _tallies(row.id for row in rows)
+    return [_line(row, tallies.get(row.id, Tally())) for row in rows]
 
 
 def one(slug: str) -> SessionLine | None:

@@ -1,8 +1,9 @@
 """What a club session's fields may say, decided in one place. Called by the import of sessions and by whoever else makes them.
 
 ``check_fields`` reads raw values (text, or JSON's numbers) and reports every problem at once; ``problems`` checks values that
-were read already. Defaults: no waitlist, free, published, open entry, payment on offer, one place a booking, open at once,
-closing at the start, no refund on cancelling.
+were read already, ``warnings`` tells what may be so but is hardly meant. Defaults: no waitlist, free, published, open entry,
+payment on offer, first come first offered, one place a booking, open at once, closing at the start, everything back to whoever
+cancels by ``refund_until``, and no refund without that.
 """
 
 from __future__ import annotations
@@ -21,19 +22,40 @@ from babel.numbers import UnknownCurrencyError, validate_currency
 from flask_babel import gettext as _  # type: ignore[import-untyped]
 
 from ..rules import money
-from ..rules.statuses import Entry, SessionStatus, WaitlistPayment
+from ..rules.statuses import Entry, RefundPolicy, SessionStatus, WaitlistPayment
 
 REQUIRED = ("title", "starts_at", "ends_at", "capacity")
-TIMES = ("starts_at", "ends_at", "opens_at", "members_open_at", "closes_at", "refund_until")
+TIMES = ("starts_at", "ends_at", "opens_at", "members_open_at", "closes_at", "refund_until", "early_price_until")
 NUMBERS = {
     "capacity": (0, 100_000),
     "waitlist_capacity": (0, 100_000),
     "member_price_cents": (0, 100_000_000),
     "non_member_price_cents": (0, 100_000_000),
+    "student_price_cents": (0, 100_000_000),
+    "early_member_price_cents": (0, 100_000_000),
+    "early_non_member_price_cents": (0, 100_000_000),
     "max_places": (1, 100),
+    "refund_percent": (0, 100),
+    "refund_fee_cents": (0, 100_000_000),
 }
+SWITCHES = frozenset({"waitlist_members_first"})
+ON, OFF = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 LENGTHS = {"slug": 80, "title": 200, "summary": 300, "description": 20_000, "location": 300}
-CHOICES: dict[str, type[StrEnum]] = {"status": SessionStatus, "entry": Entry, "waitlist_payment": WaitlistPayment}
+CHOICES: dict[str, type[StrEnum]] = {
+    "status": SessionStatus, "entry": Entry, "waitlist_payment": WaitlistPayment, "refund_policy": RefundPolicy,
+}  # fmt: skip
+CHEAPER = {
+    "member_price_cents": ("non_member_price_cents",),
+    "student_price_cents": ("non_member_price_cents",),
+    "early_non_member_price_cents": ("non_member_price_cents",),
+    "early_member_price_cents": ("member_price_cents", "non_member_price_cents"),
+}
+"""Prices that are never more than another: the first of these that is given."""
+EARLY = ("early_non_member_price_cents", "early_member_price_cents")
+BELONGS_TO = {RefundPolicy.PERCENTAGE: "refund_percent", RefundPolicy.FEE_KEPT: "refund_fee_cents"}
+"""What a refund policy cannot be told without."""
+RESERVED = frozenset({"new"})
+"""Slugs that are the addresses of other pages."""
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -64,6 +86,16 @@ class ClubSessionFields:
     members_open_at: datetime | None = None
     closes_at: datetime | None = None
     refund_until: datetime | None = None
+    refund_policy: RefundPolicy = RefundPolicy.FULL
+    refund_percent: int = 100
+    """Of what was paid, under the policy ``percentage``."""
+    refund_fee_cents: int = 0
+    """Kept of each booking, under the policy ``fee_kept``."""
+    waitlist_members_first: bool = False
+    student_price_cents: int | None = None
+    early_price_until: datetime | None = None
+    early_member_price_cents: int | None = None
+    early_non_member_price_cents: int | None = None
 
 
 NAMES = tuple(field.name for field in dataclasses.fields(ClubSessionFields))
@@ -97,6 +129,10 @@ def check_fields(values: Mapping[str, object], *, time_zone: str, currency: str)
                 read[name] = _read(name, given[name])
             except ValueError as error:
                 found.append(Problem(name, str(error)))
+    policy = read.get("refund_policy")
+    needed = BELONGS_TO.get(policy) if isinstance(policy, RefundPolicy) else None
+    if needed is not None and needed not in given:
+        found.append(Problem(needed, _("is missing: this refund policy needs it")))
     if found:
         raise FieldsRefused(found)
     fields = ClubSessionFields(**read)  # type: ignore[arg-type]
@@ -109,6 +145,16 @@ def problems(fields: ClubSessionFields) -> Iterator[Problem]:
     """What is wrong between values that are each fine alone."""
     yield from _times(fields)
     yield from _prices(fields)
+    yield from _early(fields)
+    if fields.refund_policy in BELONGS_TO and fields.refund_until is None:
+        yield Problem("refund_until", _("is missing: without it nobody gets anything back"))
+
+
+def warnings(fields: ClubSessionFields) -> Iterator[Problem]:
+    """What is allowed and hardly meant."""
+    prices = [cents for name in NUMBERS if name.endswith("price_cents") and (cents := getattr(fields, name))]
+    if fields.refund_policy is RefundPolicy.FEE_KEPT and prices and fields.refund_fee_cents > min(prices):
+        yield Problem("refund_fee_cents", _("is more than a place costs somebody, who then gets nothing back"))
 
 
 def _times(f: ClubSessionFields) -> Iterator[Problem]:
@@ -123,13 +169,26 @@ def _times(f: ClubSessionFields) -> Iterator[Problem]:
 
 
 def _prices(f: ClubSessionFields) -> Iterator[Problem]:
-    for name in ("member_price_cents", "non_member_price_cents"):
+    for name in ("non_member_price_cents", *CHEAPER):
         cents = getattr(f, name)
         if cents is not None and not money.chargeable(cents, f.currency):
             least = money.MINIMUM_CHARGE.get(f.currency, 1)
             yield Problem(name, _("is less than can be charged by card (%(least)s minor units); 0 is free", least=least))
-    if f.member_price_cents and f.member_price_cents > (f.non_member_price_cents or 0):
-        yield Problem("member_price_cents", _("is more than non_member_price_cents: members never pay more than others"))
+    for name, others in CHEAPER.items():
+        other = next((other for other in others if getattr(f, other) is not None), others[-1])
+        if (getattr(f, name) or 0) > (getattr(f, other) or 0):
+            yield Problem(name, _("is more than %(other)s: those with this price never pay more", other=other))
+
+
+def _early(f: ClubSessionFields) -> Iterator[Problem]:
+    given = [name for name in EARLY if getattr(f, name) is not None]
+    if given and f.early_price_until is None:
+        yield Problem("early_price_until", _("is missing: an early price needs an end"))
+    if f.early_price_until is not None:
+        if not given:
+            yield Problem(EARLY[0], _("is missing: early_price_until is the end of an early price"))
+        if f.early_price_until > f.starts_at:
+            yield Problem("early_price_until", _("must not be after the session starts"))
 
 
 def _blank(value: object) -> bool:
@@ -142,6 +201,8 @@ def _read(name: str, value: object) -> object:
         return _time(value)
     if name in NUMBERS:
         return _number(value, *NUMBERS[name])
+    if name in SWITCHES:
+        return _switch(value)
     if not isinstance(value, str):
         raise ValueError(_("must be text"))
     text = value.strip()
@@ -162,6 +223,8 @@ def _text(name: str, text: str) -> str:
         raise ValueError(_("holds a line break or another character that cannot be shown"))
     if name == "slug" and not SLUG.fullmatch(text):
         raise ValueError(_("must be small letters, digits and single hyphens, like badminton-2026-12-03"))
+    if name == "slug" and text in RESERVED:
+        raise ValueError(_("is the address of another page"))
     return text
 
 
@@ -188,6 +251,13 @@ def _number(value: object, least: int, most: int) -> int:
     if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,12}", text) or not least <= int(text) <= most:
         raise ValueError(_("must be a whole number from %(least)s to %(most)s", least=least, most=most))
     return int(text)
+
+
+def _switch(value: object) -> bool:
+    text = str(value).strip().lower()
+    if text not in ON | OFF:
+        raise ValueError(_("must be yes or no"))
+    return text in ON
 
 
 def _choice(text: str, choices: type[_Choice]) -> _Choice:

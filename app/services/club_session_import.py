@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from flask import current_app
 from flask_babel import gettext as _  # type: ignore[import-untyped]
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -24,7 +25,7 @@ from ..config import current_settings
 from ..models import ClubSession
 from ..transaction import retried, transaction
 from . import audit
-from .club_session_fields import NAMES, ClubSessionFields, FieldsRefused, check_fields
+from .club_session_fields import NAMES, ClubSessionFields, FieldsRefused, check_fields, warnings
 
 LARGEST = 10_000_000
 _WHITE = re.compile(r"\s*")
@@ -69,6 +70,8 @@ def import_sessions(path: Path, *, actor: str = audit.COMMAND) -> list[str]:
             errors += [f"{row.place}: {problem.field}: {problem.text}" for problem in refused.problems]
         else:
             checked.append(_Checked(row.place, fields))
+            for warning in warnings(fields):
+                current_app.logger.warning("%s: %s: %s", row.place, warning.field, warning.text)
     return _write(checked, errors, actor)
 
 

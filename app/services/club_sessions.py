@@ -24,14 +24,12 @@ from ..rules.refusals import Refusal, SessionNotFound, words
 from ..rules.statuses import SESSION_MOVES, SessionStatus, may_become
 from ..transaction import retried, transaction
 from . import audit, club_session_fields, places, waitlist
-from .club_session_fields import LENGTHS, NAMES, ClubSessionFields, FieldsRefused, Problem
+from .club_session_fields import LENGTHS, NAMES, RESERVED, ClubSessionFields, FieldsRefused, Problem
 from .writes import insert_once
 
 _C = ClubSession
 FORM_STATUSES = frozenset({SessionStatus.DRAFT, SessionStatus.PUBLISHED})
 """What creating and editing may make of a session."""
-RESERVED = frozenset({"new"})
-"""Slugs that are the addresses of other pages."""
 CALENDAR = frozenset({"starts_at", "ends_at", "location"})
 """A change of one of these makes the entry in people's calendars wrong."""
 ROOM_FOR_DATE = 20

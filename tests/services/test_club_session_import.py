@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from app.models import AuditEntry, ClubSession
-from app.rules.statuses import Entry, SessionStatus, WaitlistPayment
+from app.rules.statuses import Entry, RefundPolicy, SessionStatus, WaitlistPayment
 from app.services.club_session_import import ImportFailed, import_sessions
 from tests.support.factories import make_club_session
 from tests.support.rows import all_of, count_of, the
@@ -26,6 +26,9 @@ FULL: dict[str, Any] = {
     "non_member_price_cents": 1200, "currency": "aud", "status": "draft", "entry": "application",
     "waitlist_payment": "upfront", "max_places": 3, "opens_at": "2026-11-01T00:00:00Z", "members_open_at": "2026-10-25T00:00:00Z",
     "closes_at": "2026-12-03T18:00:00+13:00", "refund_until": "2026-12-02T19:00:00+13:00",
+    "refund_policy": "percentage", "refund_percent": 50, "refund_fee_cents": 200, "waitlist_members_first": "yes",
+    "student_price_cents": 700, "early_price_until": "2026-11-20T00:00:00Z", "early_member_price_cents": 600,
+    "early_non_member_price_cents": 1000,
 }  # fmt: skip
 
 
@@ -64,6 +67,8 @@ def test_the_least_that_is_needed_has_sensible_defaults(app: Flask, write: Any) 
     assert row.max_places == 1 and row.waitlist_capacity is None
     assert row.member_price_cents is None and row.non_member_price_cents is None
     assert row.opens_at is None and row.members_open_at is None and row.closes_at is None and row.refund_until is None
+    assert (row.refund_policy, row.refund_percent, row.refund_fee_cents) == (RefundPolicy.FULL, 100, 0)
+    assert (row.waitlist_members_first, row.early_price_until, row.student_price_cents) == (False, None, None)
     entry = the(AuditEntry)
     assert (entry.actor, entry.action, entry.subject_id) == ("command", "session_imported", row.id)
 
@@ -86,6 +91,9 @@ def test_every_field_arrives_from_either_format(app: Flask, write: Any, kind: st
     assert (row.status, row.entry, row.waitlist_payment) == (SessionStatus.DRAFT, Entry.APPLICATION, WaitlistPayment.UPFRONT)
     assert row.opens_at == datetime(2026, 11, 1, tzinfo=UTC) and row.members_open_at == datetime(2026, 10, 25, tzinfo=UTC)
     assert row.closes_at == datetime(2026, 12, 3, 5, tzinfo=UTC) and row.refund_until == datetime(2026, 12, 2, 6, tzinfo=UTC)
+    assert (row.refund_policy, row.refund_percent, row.refund_fee_cents) == (RefundPolicy.PERCENTAGE, 50, 200)
+    assert row.waitlist_members_first is True and row.early_price_until == datetime(2026, 11, 20, tzinfo=UTC)
+    assert (row.student_price_cents, row.early_member_price_cents, row.early_non_member_price_cents) == (700, 600, 1000)
 
 
 def test_an_empty_cell_and_null_are_the_default(app: Flask, write: Any) -> None:
@@ -108,7 +116,7 @@ def test_made_slugs_are_free_ones_and_fit_the_local_date(app: Flask, write: Any)
 
 def test_a_slug_can_be_used_once(app: Flask, write: Any) -> None:
     assert errors_of(write([FULL, BARE, FULL])) == [
-        "item 3 (line 31): slug: badminton-one is also the slug of item 1 (line 2)"
+        "item 3 (line 39): slug: badminton-one is also the slug of item 1 (line 2)"
     ]
     import_sessions(write([FULL]))
     with pytest.raises(ImportFailed, match="there is already a session badminton-one"):
@@ -164,6 +172,19 @@ def test_every_error_of_a_json_list_is_told_at_once_with_item_and_line(app: Flas
     ({"non_member_price_cents": 30}, "non_member_price_cents", "less than can be charged"),
     ({"member_price_cents": 1300, "non_member_price_cents": 1200}, "member_price_cents", "never pay more"),
     ({"member_price_cents": 1300}, "member_price_cents", "never pay more"),
+    ({"student_price_cents": 1300, "non_member_price_cents": 1200}, "student_price_cents", "never pay more"),
+    ({"early_price_until": "2026-12-01T00:00:00Z"}, "early_non_member_price_cents", "is missing"),
+    ({"early_non_member_price_cents": 0}, "early_price_until", "an early price needs an end"),
+    ({"early_price_until": "2026-12-04T00:00:00Z", "early_member_price_cents": 0}, "early_price_until", "after the session"),
+    ({"refund_policy": "half"}, "refund_policy", "full, percentage, fee_kept, none"),
+    ({"refund_policy": "percentage", "refund_until": "2026-12-01T00:00:00Z"}, "refund_percent", "is missing"),
+    ({"refund_policy": "fee_kept", "refund_until": "2026-12-01T00:00:00Z"}, "refund_fee_cents", "is missing"),
+    ({"refund_policy": "percentage", "refund_percent": 50}, "refund_until", "nobody gets anything back"),
+    ({"refund_percent": 101}, "refund_percent", "from 0 to 100"),
+    ({"refund_percent": -1}, "refund_percent", "from 0 to 100"),
+    ({"refund_fee_cents": -1}, "refund_fee_cents", "whole number"),
+    ({"waitlist_members_first": "perhaps"}, "waitlist_members_first", "yes or no"),
+    ({"slug": "new"}, "slug", "another page"),
     ({"opens_at": "2026-12-04T00:00:00Z"}, "opens_at", "nobody could ever register"),
     ({"opens_at": "2026-12-01T00:00:00Z", "closes_at": "2026-11-30T00:00:00Z"}, "opens_at", "nobody could ever register"),
     ({"closes_at": "2026-12-05T00:00:00Z"}, "closes_at", "must not be after the session ends"),
@@ -173,6 +194,17 @@ def test_a_value_that_cannot_be_used_is_named_with_what_to_write(
 ) -> None:
     (error,) = errors_of(write([{**BARE, **change}]))
     assert error.startswith(f"item 1 (line 2): {field}: ") and words in error
+
+
+def test_a_fee_that_eats_a_price_is_imported_and_warned_about(
+    sqlite_app: Flask, write: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    dear = {**FULL, "refund_policy": "fee_kept", "refund_fee_cents": 601}
+    import_sessions(write([dear, {**dear, "slug": "badminton-two", "refund_fee_cents": 600}]))
+    assert [record.getMessage() for record in caplog.records if "refund_fee_cents" in record.getMessage()] == [
+        "item 1 (line 2): refund_fee_cents: is more than a place costs somebody, who then gets nothing back"
+    ]
+    assert count_of(ClubSession) == 2
 
 
 @pytest.mark.parametrize(("content", "name", "words"), [

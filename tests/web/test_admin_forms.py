@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from app.models import AuditEntry, ClubSession
-from app.rules.statuses import Entry, RegistrationStatus, Role, SessionStatus, WaitlistPayment
+from app.rules.statuses import Entry, RefundPolicy, RegistrationStatus, Role, SessionStatus, WaitlistPayment
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session
 from tests.support.pages import PageClient
@@ -106,6 +106,17 @@ def test_everything_else_can_be_said_too(pages: PageClient) -> None:
         ({"currency": "POUNDS"}, "Enter a currency by its three letters, like NZD"),
         ({"opens_day": "2026-04-11"}, "Registration must open before it closes and before the session starts"),
         ({"opens_time": "09:00"}, "Enter a date too, or leave both empty"),
+        ({"slug": "new"}, "This is the address of another page"),
+        ({"student_price": "25.01"}, "This is never more than the usual price"),
+        ({"early_member_price": "20.51", "early_day": "2026-04-01"}, "An early price is never more than the usual one"),
+        ({"early_non_member_price": "20"}, "Enter when the early price ends"),
+        ({"early_day": "2026-04-01"}, "Enter the early price that ends then"),
+        ({"early_day": "2026-04-11", "early_non_member_price": "20"}, "Enter when the early price ends"),
+        ({"refund_policy": "percentage", "refund_day": "2026-04-09"}, "Enter a percentage from 0 to 100, like 50"),
+        ({"refund_percent": "101"}, "Enter a percentage from 0 to 100, like 50"),
+        ({"refund_policy": "fee_kept", "refund_day": "2026-04-09"}, "Enter the fee that the club keeps, like 5.00"),
+        ({"refund_fee": "some"}, "Enter an amount of money, like 12.00"),
+        ({"refund_policy": "percentage", "refund_percent": "50"}, "Enter the last date to cancel in time"),
         ({"closes_day": "2026-04-10", "closes_time": "18:31"}, "Registration must close before the session starts"),
     ],
 )
@@ -120,6 +131,33 @@ def test_what_cannot_be_used_comes_back_with_what_to_do_and_all_that_was_typed(
     form = page.form("/admin/sessions/new")
     assert {name: form[name] for name in sent} == sent
     assert count_of(ClubSession) == count_of(AuditEntry) == 0
+
+
+def test_refunds_early_prices_and_whose_turn_it_is_can_be_said_and_are_read_by_visitors(pages: PageClient) -> None:
+    pages.get("/admin/sessions/new")
+    pages.submit(
+        "/admin/sessions/new", **TYPED, slug="pottery", student_price="18", early_non_member_price="22", early_member_price="19",
+        early_day="2026-04-01", refund_policy="percentage", refund_percent="50", refund_fee="5", refund_day="2026-04-09",
+        waitlist_members_first="yes",
+    )  # fmt: skip
+    row = the(ClubSession)
+    assert (row.student_price_cents, row.early_non_member_price_cents, row.early_member_price_cents) == (1800, 2200, 1900)
+    assert row.early_price_until == datetime(2026, 3, 31, 11, tzinfo=UTC)
+    assert (row.refund_policy, row.refund_percent, row.refund_fee_cents) == (RefundPolicy.PERCENTAGE, 50, 500)
+    assert row.refund_until == datetime(2026, 4, 8, 12, tzinfo=UTC) and row.waitlist_members_first is True
+    page = pages.get("/admin/sessions/pottery/edit")
+    assert "“Cancel before 12:00 am on Thursday 9 April and get 50% of what you paid back.”" in page.text
+    form = page.form("/edit")
+    assert (form["refund_percent"], form["refund_fee"], form["waitlist_members_first"]) == ("50", "5.00", "yes")
+    pages.submit("/edit")
+    assert count_of(AuditEntry, action="session_edited") == 0, "what is shown is what is saved"
+
+
+def test_a_fee_that_eats_a_price_is_saved_and_warned_about(pages: PageClient) -> None:
+    for fee, warned in (("20.51", True), ("20.50", False)):
+        pages.get("/admin/sessions/new")
+        page = pages.submit("/admin/sessions/new", **TYPED, refund_policy="fee_kept", refund_fee=fee, refund_day="2026-04-09")
+        assert page.status == 200 and ("Please check the fee that the club keeps" in page.text) is warned
 
 
 def test_everything_wrong_is_said_at_once(pages: PageClient) -> None:

@@ -13,11 +13,12 @@ from ...rules.refusals import Refusal
 from ...rules.statuses import Role
 from ...security import staff_only
 from ...services import club_sessions
-from ...services.club_session_fields import FieldsRefused
+from ...services.club_session_fields import ClubSessionFields, FieldsRefused, warnings
 from .. import viewer
 from . import bp
 from .forms import ClubSessionForm
 from .paging import page_number
+from .session_words import WARNINGS
 
 
 @bp.get("/sessions")
@@ -42,6 +43,7 @@ def session_new() -> ResponseReturnValue:
             form.refuse(refusal)
         else:
             flash(_("The session is saved."))
+            _warn(form.fields)
             return redirect(url_for("admin.session_registrations", slug=slug), 303)
     return render_template("admin/session_form.html", form=form, record=None), form.http_status
 
@@ -59,5 +61,12 @@ def session_edit(slug: str) -> ResponseReturnValue:
             form.refuse(refusal)
         else:
             flash(_("The changes are saved."))
+            _warn(form.fields)
             return redirect(url_for("admin.session_registrations", slug=slug), 303)
     return render_template("admin/session_form.html", form=form, record=record), form.http_status
+
+
+def _warn(fields: ClubSessionFields) -> None:
+    """Say what was saved and is hardly meant."""
+    for problem in warnings(fields):
+        flash(str(WARNINGS.get(problem.field, problem.text)))

@@ -21,23 +21,28 @@ from wtforms.validators import InputRequired, ValidationError
 from ...queries.desk_sessions import SessionRecord
 from ...rules import money
 from ...rules.refusals import Refusal
-from ...rules.statuses import Entry, SessionStatus, WaitlistPayment
+from ...rules.statuses import Entry, RefundPolicy, SessionStatus, WaitlistPayment
 from ...services import club_sessions
-from ...services.club_session_fields import ClubSessionFields, FieldsRefused, Problem, check_fields
+from ...services.club_session_fields import RESERVED, ClubSessionFields, FieldsRefused, Problem, check_fields
 from ...services.club_sessions import NoSuchTime
-from ...templating import money as money_words
 from ...templating import refusal_text
 from .fields import ClockField, DayField, MoneyField, WholeNumberField
+from .session_words import WORDS, price_words
 
 MOMENTS = {
     "starts": "starts_at", "ends": "ends_at", "opens": "opens_at", "members_open": "members_open_at",
-    "closes": "closes_at", "refund": "refund_until",
+    "closes": "closes_at", "refund": "refund_until", "early": "early_price_until",
 }  # fmt: skip
 """Each is typed as a day and a time of the session's own zone: ``starts_day`` and ``starts_time`` are ``starts_at``."""
-PRICES = {"member_price": "member_price_cents", "non_member_price": "non_member_price_cents"}
+PRICES = {
+    "non_member_price": "non_member_price_cents", "member_price": "member_price_cents", "student_price": "student_price_cents",
+    "early_non_member_price": "early_non_member_price_cents", "early_member_price": "early_member_price_cents",
+    "refund_fee": "refund_fee_cents",
+}  # fmt: skip
+"""Each is typed as an amount of money."""
 AS_TYPED = (
     "title", "slug", "summary", "description", "location", "time_zone", "capacity", "waitlist_capacity", "max_places",
-    "currency", "status", "entry", "waitlist_payment",
+    "currency", "status", "entry", "waitlist_payment", "waitlist_members_first", "refund_policy", "refund_percent",
 )  # fmt: skip
 SHOWN_AT = {"starts_at": "starts_day", "ends_at": "ends_time", **{at: f"{name}_day" for name, at in list(MOMENTS.items())[2:]}}
 SHOWN_AT |= {at: name for name, at in PRICES.items()}
@@ -45,30 +50,12 @@ SHOWN_AT |= {at: name for name, at in PRICES.items()}
 READ_FROM = {
     **{at: (f"{name}_day", f"{name}_time", "time_zone") for name, at in MOMENTS.items()},
     "ends_at": ("ends_day", "ends_time", "time_zone", "starts_day", "starts_time"),
-    "member_price_cents": ("member_price", "non_member_price", "currency"),
-    "non_member_price_cents": ("non_member_price", "currency"),
+    **{at: (name, "non_member_price", "currency") for name, at in PRICES.items()},
+    "early_member_price_cents": ("early_member_price", "member_price", "non_member_price", "currency"),
+    "refund_fee_cents": ("refund_fee", "currency"),
 }
 """What a field of the record is made of or measured by: while one of these is wrong, it is too early to complain about it."""
-
-WORDS = {
-    "title": _("Enter a title on one line, of 200 characters or fewer"),
-    "slug": _("Use only small letters, digits and single hyphens, like badminton-3-december, and no more than 80 of them"),
-    "summary": _("Enter a summary on one line, of 300 characters or fewer"),
-    "description": _("Enter a description of 20,000 characters or fewer"),
-    "location": _("Enter a place on one line, of 300 characters or fewer"),
-    "ends_at": _("Enter an end after the start. If it ends on another day, enter that day too"),
-    "time_zone": _("Enter a time zone like Pacific/Auckland"),
-    "capacity": _("Enter a number of places from 0 to 100,000"),
-    "waitlist_capacity": _("Enter a number of spots up to 100,000, or leave it empty for no waitlist"),
-    "max_places": _("Enter a number from 1 to 100"),
-    "currency": _("Enter a currency by its three letters, like NZD"),
-    "opens_at": _("Registration must open before it closes and before the session starts. Enter an earlier date or time"),
-    "members_open_at": _("Registration must open before it closes and before the session starts. Enter an earlier date or time"),
-    "closes_at": _("Registration must close before the session starts, or when it does. Enter an earlier date or time"),
-    "refund_until": _("Enter a date before the year 2100"),
-    "status": _("Choose whether everybody can see it"),
-}
-"""What to do about a field, whatever is wrong with it."""
+DEFAULTS = {"refund_percent": 100, "refund_fee_cents": 0}
 
 
 def _strip(text: str | None) -> str:
@@ -89,9 +76,16 @@ def _line(label: Any, **kwargs: Any) -> StringField:
     return StringField(label, filters=[_strip], widget=GovTextInput(), **kwargs)
 
 
-def _choice(label: Any, choices: Iterable[tuple[str, Any]]) -> RadioField:
+def _choice(label: Any, choices: Iterable[tuple[object, Any]]) -> RadioField:
     offered = [SelectChoice(value=str(value), label=words) for value, words in choices]
     return RadioField(label, choices=offered, default=offered[0].value, widget=GovRadioInput())
+
+
+def _shown(record: SessionRecord, name: str) -> Any:
+    """What the form shows of a field; a percentage or fee that was never asked for is left empty."""
+    value = getattr(record, name)
+    policy = {"refund_percent": RefundPolicy.PERCENTAGE, "refund_fee_cents": RefundPolicy.FEE_KEPT}.get(name)
+    return None if policy is not None and record.refund_policy is not policy and value == DEFAULTS[name] else value
 
 
 class ClubSessionForm(FlaskForm):
@@ -132,6 +126,11 @@ class ClubSessionForm(FlaskForm):
     )
     non_member_price = MoneyField(_("Price of a place"), description=_("Like 12.00. Empty: free."))
     member_price = MoneyField(_("Price for members"), description=_("Empty: the same price."))
+    student_price = MoneyField(_("Price for students"), description=_("Empty: no price of their own."))
+    early_non_member_price = MoneyField(_("Early price"), description=_("For whoever books early. Empty: no early price."))
+    early_member_price = MoneyField(_("Early price for members"), description=_("Empty: no early price for members."))
+    early_day = DayField(_("Early prices until: date"), description=_("Needed with an early price."))
+    early_time = ClockField(_("Early prices until: time"), description=_("Empty: midnight."))
     currency = _line(
         _("Currency"), description=_("Three letters, like NZD."), validators=[InputRequired(_("Enter a currency, like NZD"))]
     )
@@ -147,13 +146,25 @@ class ClubSessionForm(FlaskForm):
         (WaitlistPayment.ON_OFFER, _("When they are offered a place")),
         (WaitlistPayment.UPFRONT, _("When they join it; they get it all back if no place comes free")),
     ])  # fmt: skip
+    waitlist_members_first = _choice(_("Who on the waitlist is offered a place first"), [
+        ("no", _("Whoever joined it first")),
+        ("yes", _("Members, then everybody else, each in the order they joined")),
+    ])  # fmt: skip
+    refund_policy = _choice(_("What people get back when they cancel in time"), [
+        (RefundPolicy.FULL, _("All that they paid")),
+        (RefundPolicy.PERCENTAGE, _("A percentage of what they paid")),
+        (RefundPolicy.FEE_KEPT, _("What they paid, less a fee that the club keeps")),
+        (RefundPolicy.NONE, _("Nothing: no refunds once paid")),
+    ])  # fmt: skip
+    refund_percent = WholeNumberField(_("Percentage given back"), description=_("A number from 0 to 100, like 50."))
+    refund_fee = MoneyField(_("Fee the club keeps"), description=_("Once for each booking, like 5.00."))
     opens_day = DayField(_("Registration opens: date"), description=_("Empty: at once."))
     opens_time = ClockField(_("Registration opens: time"), description=_("Empty: midnight."))
     members_open_day = DayField(_("Opens for members: date"), description=_("Empty: with everybody else."))
     members_open_time = ClockField(_("Opens for members: time"), description=_("Empty: midnight."))
     closes_day = DayField(_("Registration closes: date"), description=_("Empty: when the session starts."))
     closes_time = ClockField(_("Registration closes: time"), description=_("Empty: midnight."))
-    refund_day = DayField(_("Refunds until: date"), description=_("Empty: no refunds."))
+    refund_day = DayField(_("Refunds until: date"), description=_("The last day to cancel in time. Empty: no refunds."))
     refund_time = ClockField(_("Refunds until: time"), description=_("Empty: midnight."))
     seen = HiddenField()
 
@@ -169,12 +180,13 @@ class ClubSessionForm(FlaskForm):
     @classmethod
     def of(cls, record: SessionRecord) -> ClubSessionForm:
         """The form filled in with a session as it is."""
-        values: dict[str, Any] = {name: getattr(record, name) for name in AS_TYPED}
+        values: dict[str, Any] = {name: _shown(record, name) for name in AS_TYPED}
+        values["waitlist_members_first"] = "yes" if record.waitlist_members_first else "no"
         for name, at in MOMENTS.items():
             local = _local(getattr(record, at), record.time_zone)
             values |= {f"{name}_day": local and local.date(), f"{name}_time": local and local.time()}
         for name, field in PRICES.items():
-            cents = getattr(record, field)
+            cents = _shown(record, field)
             values[name] = "" if cents is None else str(money.to_decimal(cents, record.currency))
         return cls(record=record, seen=record.fingerprint, **values)
 
@@ -252,20 +264,16 @@ class ClubSessionForm(FlaskForm):
 
     def _words(self, problem: Problem) -> str:
         """What to do about a problem; a field that can be wrong in several ways is looked at again."""
-        if problem.field in PRICES.values():
-            return self._price_words(problem.field)
-        if problem.field == "starts_at":
-            return gettext("Enter a start in the future, before the year 2100: check the year")
-        if problem.field in ("slug", "currency") and self.record is not None and self.fields is not None:
-            before = getattr(self.record, problem.field)
-            return gettext("People have booked with “%(before)s”, so this can no longer change. Enter it again", before=before)
-        return str(WORDS.get(problem.field, gettext(problem.text)))
+        name, before = problem.field, self.record
+        if name in PRICES.values():
+            return self._price_words(name)
+        if name == "slug" and self.slug.data in RESERVED:
+            return gettext("This is the address of another page. Choose another one, or leave it empty")
+        if name in ("slug", "currency") and before is not None and self.fields is not None:
+            kept = getattr(before, name)
+            return gettext("People have booked with “%(before)s”, so this can no longer change. Enter it again", before=kept)
+        return str(WORDS.get(name, gettext(problem.text)))
 
     def _price_words(self, field: str) -> str:
-        cents, usual = self._cents(SHOWN_AT[field]), self._cents("non_member_price")
-        if cents and not money.chargeable(cents, self.currency.data):
-            least = money_words(money.MINIMUM_CHARGE.get(self.currency.data, 1), self.currency.data)
-            return gettext("Enter %(least)s or more, or nothing if it is free: less cannot be paid by card", least=least)
-        if cents and cents > (usual or 0):
-            return gettext("Members never pay more than others. Enter the price of a place or less, or leave it empty")
-        return gettext("Enter an amount like 12.00, up to a million")
+        amounts = {at: self._cents(name) for name, at in PRICES.items()}
+        return price_words(field, amounts, self.currency.data)
