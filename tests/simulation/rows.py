@@ -1,0 +1,135 @@
+"""The whole record at one moment, read from outside the app, and Stripe's own beside it. Used by `invariants` and `calm`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import RowMapping, select
+
+from app.extensions import db
+from app.models import AuditEntry, Case, ClubSession, LedgerEntry, Order, OrderItem, OutgoingEmail, Payment, Refund, Registration
+from app.rules.statuses import TAKEN, WAITING, PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
+from app.services.ledger import CLEARING
+
+SETTLED = (PaymentState.PAID, PaymentState.FREE)
+
+
+@dataclass
+class Rows:
+    """Rows by id, newest last. Histories are small: everything is read after every step."""
+
+    club_sessions: dict[int, RowMapping] = field(default_factory=dict)
+    registrations: dict[int, RowMapping] = field(default_factory=dict)
+    orders: dict[int, RowMapping] = field(default_factory=dict)
+    order_items: dict[int, RowMapping] = field(default_factory=dict)
+    payments: dict[int, RowMapping] = field(default_factory=dict)
+    refunds: dict[int, RowMapping] = field(default_factory=dict)
+    cases: dict[int, RowMapping] = field(default_factory=dict)
+
+    def taken(self, session_id: int) -> int:
+        return self._places(session_id, TAKEN)
+
+    def waiting(self, session_id: int) -> int:
+        return self._places(session_id, WAITING)
+
+    def _places(self, session_id: int, statuses: Any) -> int:
+        rows = self.registrations.values()
+        return sum(r["places"] for r in rows if r["club_session_id"] == session_id and r["status"] in statuses)
+
+    def line(self, session_id: int) -> list[RowMapping]:
+        """Those who wait and may be served now, in the published order. Who pays upfront is in line once paid."""
+        members_first = self.club_sessions[session_id]["waitlist_members_first"]
+        found = [
+            r
+            for r in self.registrations.values()
+            if r["club_session_id"] == session_id and r["status"] is RegistrationStatus.WAITLISTED
+            and (r["payment_status"] in SETTLED or self.orders[r["order_id"]]["hold_expires_at"] is None)
+        ]  # fmt: skip
+        return sorted(found, key=lambda r: (members_first and not r["is_member"], r["waitlisted_at"], r["id"]))
+
+    def payments_of(self, order_id: int) -> list[RowMapping]:
+        return [p for p in self.payments.values() if p["order_id"] == order_id]
+
+    def given_back(self, payment_id: int, *, but: tuple[RefundStatus, ...] = (RefundStatus.FAILED,)) -> int:
+        """What refunds promise of this payment, those in ``but`` left out."""
+        mine = (r for r in self.refunds.values() if r["payment_id"] == payment_id)
+        return sum(r["amount_cents"] for r in mine if r["status"] not in but)
+
+    def kept(self, order_id: int) -> list[RowMapping]:
+        """Captured payments of an order that are not promised back in full."""
+        succeeded = (p for p in self.payments_of(order_id) if p["status"] is PaymentStatus.SUCCEEDED)
+        return [p for p in succeeded if self.given_back(p["id"]) < p["captured_cents"]]
+
+    def has_case(self, payment_id: int) -> bool:
+        return any(c["payment_id"] == payment_id for c in self.cases.values())
+
+
+def look() -> Rows:
+    """Read everything that the checks of each step need, in one snapshot."""
+    rows = Rows()
+    with db.engine.connect() as connection:
+        for model, name in _TABLES:
+            table = model.__table__
+            found = connection.execute(select(table).order_by(table.c.id)).mappings()
+            setattr(rows, name, {row["id"]: row for row in found})
+    return rows
+
+
+_TABLES = (
+    (ClubSession, "club_sessions"), (Registration, "registrations"), (Order, "orders"), (OrderItem, "order_items"),
+    (Payment, "payments"), (Refund, "refunds"), (Case, "cases"),
+)  # fmt: skip
+
+
+def audit_since(last_id: int) -> list[RowMapping]:
+    table = AuditEntry.__table__
+    with db.engine.connect() as connection:
+        return list(connection.execute(select(table).where(table.c.id > last_id).order_by(table.c.id)).mappings())
+
+
+def clearing() -> dict[int | None, int]:
+    """What the books say that Stripe holds, by payment."""
+    sums: dict[int | None, int] = defaultdict(int)
+    with db.engine.connect() as connection:
+        for entry in connection.execute(select(LedgerEntry.__table__)).mappings():
+            sums[entry["payment_id"]] += entry["amount_cents"] * (entry["debit_account"] == CLEARING)
+            sums[entry["payment_id"]] -= entry["amount_cents"] * (entry["credit_account"] == CLEARING)
+    return dict(sums)
+
+
+def mails() -> list[RowMapping]:
+    with db.engine.connect() as connection:
+        return list(connection.execute(select(OutgoingEmail.__table__).order_by(OutgoingEmail.id)).mappings())
+
+
+@dataclass
+class AtStripe:
+    """Stripe's own record of our money, by payment intent: what came, what went back, and what its books add up to."""
+
+    captured: dict[str, int]
+    refunded: dict[str, int]
+    net: dict[str, int]
+    refund_keys: list[str]
+    checkouts: dict[str, dict[str, Any]]
+    disputed: set[str]
+
+
+def at_stripe(core: Any) -> AtStripe:
+    """Read from the simulator itself, not over its API."""
+    intents = {c["payment_intent"]: c for c in core.objects("charge") if c["paid"]}
+    about = {c["id"]: c["payment_intent"] for c in core.objects("charge")}
+    about |= {r["id"]: r["payment_intent"] for r in core.objects("refund")}
+    about |= {d["id"]: d["payment_intent"] for d in core.objects("dispute")}
+    net: dict[str, int] = defaultdict(int)
+    for line in core.objects("balance_transaction"):
+        net[about[line["source"]]] += line["net"]
+    return AtStripe(
+        captured={intent: charge["amount_captured"] for intent, charge in intents.items()},
+        refunded={intent: charge["amount_refunded"] for intent, charge in intents.items()},
+        net=dict(net),
+        refund_keys=[r["metadata"]["refundId"] for r in core.objects("refund") if (r["metadata"] or {}).get("refundId")],
+        checkouts={s["id"]: s for s in core.objects("checkout.session")},
+        disputed={d["payment_intent"] for d in core.objects("dispute")},
+    )

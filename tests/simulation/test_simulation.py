@@ -1,0 +1,75 @@
+"""The short form of the simulation: every seed that ever failed, then 200 histories on SQLite and a few on PostgreSQL.
+
+The long form is ``python -m tests.simulation --histories 10000``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import unavailable
+from tests.simulation.__main__ import kept_seeds
+from tests.simulation.history import HistoryFailed, play
+from tests.simulation.invariants import Broken
+from tests.simulation.on_postgres import postgres
+from tests.simulation.world import Database, World, running
+from tests.support.database import sqlite_database
+from tests.support.postgres import PostgresUnavailable
+from tests.support.run import Run
+
+HISTORIES = 200
+CHUNKS = 10
+ON_POSTGRESQL = 6
+
+
+@pytest.fixture
+def world(run: Run, tmp_path: Path) -> Iterator[World]:
+    (tmp_path / "template").mkdir()
+    (tmp_path / "play").mkdir()
+    with (
+        sqlite_database(run, tmp_path / "template"),
+        running(Database.sqlite(tmp_path / "template" / "muster.sqlite", tmp_path / "play")) as made,
+    ):
+        yield made
+
+
+@pytest.fixture
+def postgres_world(run: Run, worker: str) -> Iterator[World]:
+    try:
+        with postgres(run, f"history_{worker}") as database, running(database) as made:
+            yield made
+    except PostgresUnavailable as error:
+        unavailable(str(error))
+
+
+def test_seeds_that_failed_once_keep_every_promise_now(world: World) -> None:
+    for seed in kept_seeds():
+        play(world, seed)
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_histories_keep_every_promise(world: World, chunk: int) -> None:
+    for seed in range(1 + chunk, 1 + HISTORIES, CHUNKS):
+        play(world, seed)
+
+
+def test_histories_keep_every_promise_on_postgresql(postgres_world: World) -> None:
+    for seed in range(1, 1 + ON_POSTGRESQL):
+        play(postgres_world, seed)
+
+
+def test_same_seed_is_the_same_history(world: World) -> None:
+    """Else a failing seed could not be replayed."""
+    assert play(world, 7).log == play(world, 7).log
+
+
+def test_failing_history_tells_its_seed_and_story(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_seen: object) -> None:
+        raise Broken("promise 10: as planned")
+
+    monkeypatch.setattr("tests.simulation.calm.every_hold_has_ended", broken)
+    with pytest.raises(HistoryFailed, match=r"(?s)^seed 3, Broken: promise 10: as planned.* register"):
+        play(world, 3)
