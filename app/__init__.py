@@ -56,6 +56,7 @@ def _wire_web(app: Flask, settings: Settings) -> None:
     from .blueprints.admin.routes import bp as admin
     from .blueprints.checkout.routes import bp as checkout
     from .blueprints.health.routes import bp as health
+    from .blueprints.memberships.routes import bp as memberships
     from .blueprints.offers.routes import bp as offers
     from .blueprints.public.routes import bp as public
     from .blueprints.registration.routes import bp as registration
@@ -65,7 +66,7 @@ def _wire_web(app: Flask, settings: Settings) -> None:
     templating.init_templating(app)
     wording.init_wording(app)
     errors.init_errors(app)
-    for blueprint in (public, registration, checkout, offers, webhooks, accounts, admin, health):
+    for blueprint in (public, registration, checkout, memberships, offers, webhooks, accounts, admin, health):
         app.register_blueprint(blueprint)
     cli.init_cli(app)
 

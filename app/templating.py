@@ -240,7 +240,7 @@ def order_standing(order: OrderView, now: datetime) -> str:
     if order.status is OrderStatus.PENDING:
         return _pending_standing(order, registrations, now)
     if order.status is OrderStatus.PAID:
-        return _paid_standing(registrations)
+        return _paid_standing(order, registrations)
     if order.paid_at is None and (order.payment is PaymentStatus.PROCESSING or order.captured_cents > order.refunded_cents):
         return "checking"
     return "expired" if order.status is OrderStatus.EXPIRED else "cancelled"
@@ -257,8 +257,8 @@ def _pending_standing(order: OrderView, registrations: set[RegistrationStatus], 
     return "to_pay"
 
 
-def _paid_standing(registrations: set[RegistrationStatus]) -> str:
-    if not registrations:
+def _paid_standing(order: OrderView, registrations: set[RegistrationStatus]) -> str:
+    if not registrations or (registrations <= ENDED and any(item.membership for item in order.items)):
         return "paid"
     for status in (RegistrationStatus.REGISTERED, RegistrationStatus.WAITLISTED):
         if status in registrations:

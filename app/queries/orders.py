@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import ScalarSelect, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from ..extensions import db
-from ..models import ClubSession, Order, OrderItem, Payment, Refund, Registration
+from ..models import ClubSession, Membership, Order, OrderItem, Payment, Refund, Registration
 from ..rules import refunds
 from ..rules.statuses import ItemKind, OrderStatus, PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
 
@@ -41,12 +42,24 @@ class RegistrationView:
 
 
 @dataclass(frozen=True, slots=True)
+class MembershipView:
+    """The membership that a paid line has become; both dates belong to it."""
+
+    starts_on: date
+    ends_on: date
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ItemView:
     kind: ItemKind
     description: str
     unit_amount_cents: int
     quantity: int
     registration: RegistrationView | None
+    membership: MembershipView | None = None
+    lines: Sequence[Mapping[str, Any]] = ()
+    """What is charged and why, when amount and quantity do not say it all: see `OrderItem.lines`."""
 
     @property
     def amount_cents(self) -> int:
@@ -147,16 +160,19 @@ def waitlist_position() -> ScalarSelect[int]:
 def _items(order_id: int) -> list[ItemView]:
     position = waitlist_position()
     rows = db.session.execute(
-        select(OrderItem, Registration, ClubSession, position)
+        select(OrderItem, Registration, ClubSession, position, Membership)
         .outerjoin(Registration, Registration.id == OrderItem.registration_id)
         .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
+        .outerjoin(Membership, Membership.order_item_id == OrderItem.id)
         .where(OrderItem.order_id == order_id)
         .order_by(OrderItem.id)
     ).all()
-    return [_item(item, registration, club_session, ahead) for item, registration, club_session, ahead in rows]
+    return [_item(*row) for row in rows]
 
 
-def _item(item: OrderItem, r: Registration | None, c: ClubSession | None, position: int) -> ItemView:
+def _item(
+    item: OrderItem, r: Registration | None, c: ClubSession | None, position: int, m: Membership | None
+) -> ItemView:
     view = None
     if r is not None and c is not None:
         view = RegistrationView(
@@ -180,4 +196,7 @@ def _item(item: OrderItem, r: Registration | None, c: ClubSession | None, positi
             time_zone=c.time_zone,
             refund_terms=refunds.Terms(c.refund_policy, c.refund_until, c.refund_percent, c.refund_fee_cents),
         )
-    return ItemView(item.kind, item.description, item.unit_amount_cents, item.quantity, view)
+    membership = None if m is None else MembershipView(m.starts_on, m.ends_on, m.revoked_at)
+    return ItemView(
+        item.kind, item.description, item.unit_amount_cents, item.quantity, view, membership, tuple(item.lines or ())
+    )

@@ -178,8 +178,8 @@ def member(pages: PageClient) -> str:
 
 def test_member_signed_in_sees_and_pays_the_member_price(sqlite_app: Flask, pages: PageClient, stripe_simulator: Any) -> None:
     page = check(pages, make_club_session(), email=member(pages), places=2)
-    assert "NZ$16.00" in page.text and "you save" in page.text
-    assert confirm(pages).status == 303 and the(Order).total_cents == 1600
+    assert "NZ$20.00" in page.text and "you save" in page.text, "8 for the own place, 12 for the guest"
+    assert confirm(pages).status == 303 and the(Order).total_cents == 2000
 
 
 def test_member_who_books_for_somebody_else_is_shown_the_full_price_and_can_go_on(

@@ -9,8 +9,8 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from govuk_frontend_wtf.wtforms_widgets import GovCheckboxInput, GovInput, GovTextInput
-from wtforms import BooleanField, HiddenField, IntegerField, StringField, ValidationError
+from govuk_frontend_wtf.wtforms_widgets import GovCheckboxInput, GovInput, GovRadioInput, GovTextInput
+from wtforms import BooleanField, HiddenField, IntegerField, RadioField, StringField, ValidationError
 from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import HiddenInput
 
@@ -60,6 +60,10 @@ class RegistrationForm(FlaskForm):
     )
     accept_waitlist = BooleanField(_("Put me on the waitlist if the places go before I am done"), widget=GovCheckboxInput())
     expected_price_cents = IntegerField(widget=HiddenInput(), validators=[Optional()])
+    expected_total_cents = IntegerField(widget=HiddenInput(), validators=[Optional()])
+    join_plan = RadioField(
+        _("Join the club as well?"), default="", choices=[], validators=[Optional()], widget=GovRadioInput()
+    )
     attempt = HiddenField(default=_fresh_attempt)
 
     def __init__(self, *args: Any, max_places: int = 1, **kwargs: Any) -> None:
@@ -82,6 +86,11 @@ class RegistrationForm(FlaskForm):
 
     def validate_expected_price_cents(self, field: IntegerField) -> None:
         """What is no number is no expectation: the visitor cannot mend a hidden field, the service asks again with the price."""
+        if field.data is None:
+            field.errors = []
+
+    def validate_expected_total_cents(self, field: IntegerField) -> None:
+        """The same."""
         if field.data is None:
             field.errors = []
 

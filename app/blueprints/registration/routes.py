@@ -11,13 +11,14 @@ from ... import clock
 from ...config import current_settings
 from ...queries import club_sessions
 from ...queries.club_sessions import SessionView
-from ...rules import capacity, pricing
+from ...rules import capacity
 from ...rules.refusals import PriceChanged, Refusal
 from ...security import public
 from ...services import checkout
 from ...services.registrations import Applicant
 from ...templating import refusal_text
 from .. import viewer
+from . import joining
 from .forms import RegistrationForm
 
 bp = Blueprint("registration", __name__, url_prefix="/sessions/<slug:slug>/register")
@@ -74,7 +75,9 @@ def _page(slug: str, email: str | None = None) -> SessionView:
 
 
 def _form(page: SessionView) -> RegistrationForm:
-    return RegistrationForm(max_places=page.max_places)
+    form = RegistrationForm(max_places=page.max_places)
+    joining.offer(page, form, viewer.standing())
+    return form
 
 
 def _applicant(form: RegistrationForm) -> Applicant:
@@ -85,6 +88,8 @@ def _applicant(form: RegistrationForm) -> Applicant:
         expected_price_cents=form.expected_price_cents.data,
         attempt=form.attempt.data,
         accept_waitlist=form.accept_waitlist.data,
+        expected_total_cents=form.expected_total_cents.data,
+        join_plan=form.join_plan.data if form.join_plan else "",
         user_id=viewer.user_id(),
         known_orders=viewer.known_orders(),
     )
@@ -110,12 +115,13 @@ def _show_form(page: SessionView, form: RegistrationForm, notice: Refusal | None
 
 
 def _show_check(page: SessionView, form: RegistrationForm, *, changed_price: bool = False) -> str:
-    quote = pricing.quote(page.prices, form.places.data, is_member=viewer.is_member(form.email.data))
+    bill = joining.bill(page, form, viewer.standing(form.email.data))
     return render_template(
         "registration/check.html",
         page=page,
         form=form,
-        quote=quote,
+        quote=bill.quote,
+        bill=bill,
         decision=_decision(page),
         hold_minutes=current_settings().hold_minutes,
         changed_price=changed_price,

@@ -1,0 +1,127 @@
+"""The plans on sale, and the way to become a member or to stay one. Anybody may join; the service decides what it costs."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, redirect, render_template
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from ... import clock
+from ...extensions import db
+from ...queries import membership_plans, memberships
+from ...queries.membership_plans import PlanView
+from ...queries.memberships import PersonView
+from ...rules import memberships as rules
+from ...rules.memberships import AlreadyMember, PlanNotOnSale
+from ...rules.refusals import PriceChanged, Refusal
+from ...security import public
+from ...services import checkout, membership_sales
+from ...services.memberships import Joiner
+from .. import viewer
+from .forms import JoinForm, PayForm, fresh_attempt
+
+bp = Blueprint("memberships", __name__, url_prefix="/membership")
+
+
+@bp.get("")
+@public
+def plans() -> ResponseReturnValue:
+    """What membership costs and gives; for somebody signed in, how theirs stands."""
+    now = clock.now()
+    on_sale = membership_plans.on_sale(db.session(), now, memberships.club_today(now))
+    return render_template("memberships/plans.html", plans=on_sale, person=_person(), standing=viewer.standing())
+
+
+@bp.get("/<slug:plan_slug>/join")
+@public
+def join(plan_slug: str) -> ResponseReturnValue:
+    """Who are you? Somebody signed in is known and sees at once what they would pay."""
+    plan = _plan(plan_slug)
+    if not rules.on_sale(clock.now(), plan.on_sale_from, plan.on_sale_until):
+        return _closed(PlanNotOnSale())
+    if viewer.user_id() is None:
+        return _show_form(plan, JoinForm())
+    return _show_check(plan, PayForm())
+
+
+@bp.post("/<slug:plan_slug>/join/check")
+@public
+def check(plan_slug: str) -> ResponseReturnValue:
+    """Everything once more, with the price for this address, before anything is kept. Changes nothing."""
+    plan, form = _plan(plan_slug), _form()
+    if not form.validate():
+        return _show_form(plan, form), 422
+    return _show_check(plan, form)
+
+
+@bp.post("/<slug:plan_slug>/join")
+@public
+def pay(plan_slug: str) -> ResponseReturnValue:
+    """Order it and leave for Stripe. A refusal says why on the page that fits."""
+    plan, form = _plan(plan_slug), _form()
+    if not form.validate():
+        return _show_form(plan, form), 422
+    try:
+        destination = checkout.begin_membership(plan_slug, _joiner(form))
+    except Refusal as refusal:
+        return _refused(plan, form, refusal)
+    viewer.remember_order(destination.order_token)
+    return redirect(destination.url, 303)
+
+
+def _plan(slug: str) -> PlanView:
+    return membership_plans.find(db.session(), slug) or abort(404)
+
+
+def _form() -> PayForm:
+    return JoinForm() if viewer.user_id() is None else PayForm()
+
+
+def _buyer(form: PayForm) -> tuple[str, str]:
+    """Name and address: typed by somebody new, the account's for somebody signed in."""
+    return (form.name.data, form.email.data) if isinstance(form, JoinForm) else (current_user.name, current_user.email)
+
+
+def _joiner(form: PayForm) -> Joiner:
+    name, email = _buyer(form)
+    return Joiner(name, email, form.expected_price_cents.data, form.attempt.data, viewer.user_id(), viewer.known_orders())
+
+
+def _person() -> PersonView | None:
+    user_id = viewer.user_id()
+    return None if user_id is None else memberships.of_person(db.session(), user_id, clock.now())
+
+
+def _show_form(plan: PlanView, form: PayForm, notice: Refusal | None = None) -> str:
+    return render_template("memberships/form.html", plan=plan, form=form, notice=notice)
+
+
+def _show_check(plan: PlanView, form: PayForm, *, changed: bool = False, notice: Refusal | None = None) -> ResponseReturnValue:
+    """What they would pay and get. Somebody whose next span is paid for is told so, here and not after paying."""
+    name, email = _buyer(form)
+    person, today = _person(), memberships.club_today(clock.now())
+    try:
+        span = rules.next_span(plan.terms, today, person.runs_to if person else None)
+    except Refusal as refusal:
+        return _closed(refusal)
+    sale = membership_sales.priced(plan, viewer.user_id(), email, viewer.standing())
+    facts = {"name": name, "email": email, "sale": sale, "span": span, "person": person}
+    return render_template("memberships/check.html", plan=plan, form=form, changed=changed, notice=notice, **facts)
+
+
+def _closed(refusal: Refusal) -> ResponseReturnValue:
+    runs_to = refusal.runs_to if isinstance(refusal, AlreadyMember) else None
+    return render_template("memberships/closed.html", refusal=refusal, runs_to=runs_to), refusal.status
+
+
+def _refused(plan: PlanView, form: PayForm, refusal: Refusal) -> ResponseReturnValue:
+    if isinstance(refusal, AlreadyMember | PlanNotOnSale):
+        return _closed(refusal)
+    if isinstance(refusal, PriceChanged):
+        return _status(_show_check(plan, form, changed=True), refusal)
+    form.attempt.data = fresh_attempt()  # the one before has been used up by the order that came to nothing
+    return _status(_show_check(plan, form, notice=refusal), refusal)
+
+
+def _status(shown: ResponseReturnValue, refusal: Refusal) -> ResponseReturnValue:
+    return (shown, refusal.status) if isinstance(shown, str) else shown
