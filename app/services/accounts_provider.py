@@ -30,7 +30,7 @@ class ProviderAway(Refusal):
 
 
 class ProviderSaidNo(Refusal):
-    status = 403
+    status = 400
     text = words("You were not signed in there. Try again.")
 
 

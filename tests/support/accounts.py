@@ -1,4 +1,4 @@
-"""What tests of accounts share: cheap hashing, and the links that lie in somebody's mailbox. Called by tests, in an app context."""
+"""What tests of accounts share: cheap hashing, and the links that lie in a mailbox. Called by tests, in an app context."""
 
 from __future__ import annotations
 

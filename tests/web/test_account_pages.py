@@ -189,7 +189,7 @@ def test_bookings_of_a_guest_are_theirs_once_the_address_is_confirmed(app: Flask
     assert "Pottery for two" in page.text and "Registered" in page.text
 
 
-def test_calendar_shows_my_places_to_whoever_knows_its_address_until_it_is_changed(ana: User, app: Flask, pages: PageClient) -> None:
+def test_calendar_shows_my_places_until_its_address_is_changed(ana: User, app: Flask, pages: PageClient) -> None:
     club_session = make_free_club_session(title="Evening run")
     pages.sign_in("ana@example.org", PASSWORD)
     pages.get(f"/sessions/{club_session.slug}/register")

@@ -1,0 +1,119 @@
+"""Deleting an account: what the books need stays, and nothing in any table tells whose it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import Text, cast, select
+
+from app.extensions import Base, db
+from app.models import AccountIdentity, LedgerEntry, Membership, Order, RecoveryCode, Registration, SecondFactor, SignIn, User
+from app.queries import my_data
+from app.rules.refusals import InvalidInput
+from app.rules.statuses import Role
+from app.services import accounts, accounts_changing, sign_ins, two_factor
+from app.transaction import transaction
+from tests.support.accounts import cheap_hashing
+from tests.support.booking import begin, work
+from tests.support.clock import FakeClock
+from tests.support.factories import PASSWORD, make_club_session, make_membership, make_user
+from tests.support.rows import all_of, count_of, the
+
+cheap = pytest.fixture(autouse=True)(cheap_hashing)
+MAY_NAME = {("stripe_events", "payload")}
+"""What Stripe itself told us is kept as it came, until retention purges it."""
+
+
+def person_signed_in(user: User) -> sign_ins.SignedIn:
+    with transaction() as session:
+        token = sign_ins.add(session, user.id, "Firefox")
+    found = sign_ins.find(token)
+    assert found is not None
+    return found
+
+
+def mentions(*words: str) -> list[str]:
+    """Every column of every table in which one of these words stands."""
+    found = []
+    for table in Base.metadata.sorted_tables:
+        for column in table.columns:
+            texts = db.session.execute(select(cast(column, Text)).select_from(table)).scalars().all()
+            found += [f"{table.name}.{column.name}: {t}" for t in texts if t and any(w.lower() in t.lower() for w in words)]
+    db.session.rollback()
+    return [place for place in found if tuple(place.partition(":")[0].split(".")) not in MAY_NAME]
+
+
+def test_account_goes_and_the_books_stay(app: Flask, stripe_simulator: Any, clock: FakeClock) -> None:
+    user = make_user(email="aroha@example.org", name="Aroha Ngata", password=PASSWORD)
+    make_membership(user)
+    club_session = make_club_session()
+    begin(club_session, email="aroha@example.org", name="Aroha Ngata", user_id=user.id, expected_price_cents=800)
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    work()
+    with transaction() as session:
+        session.add(AccountIdentity(user_id=user.id, issuer="https://id.example", subject="42"))
+    accounts.ask_new_password("aroha@example.org")
+    person = person_signed_in(user)
+    two_factor.set_up(person)
+    clock.advance(days=8)
+    person = person_signed_in(user)
+    books = [(e.entry_key, e.amount_cents) for e in all_of(LedgerEntry)]
+    assert mentions("aroha", "ngata")
+    accounts_changing.delete_account(person, PASSWORD)
+    assert mentions("aroha", "ngata") == []
+    assert [(e.entry_key, e.amount_cents) for e in all_of(LedgerEntry)] == books != []
+    assert (the(Registration).amount_paid_cents, the(Order).total_cents, the(Order).status.value) == (800, 800, "paid")
+    assert count_of(Membership) == 1
+    for model in (SignIn, AccountIdentity, SecondFactor, RecoveryCode):
+        assert count_of(model) == 0
+    gone = the(User)
+    assert gone.deleted_at is not None and gone.password_hash is None and gone.role is Role.NONE
+    assert sign_ins.find(person.sign_in_token) is None
+    assert accounts.sign_in("aroha@example.org", PASSWORD, "Firefox", None) is None
+
+
+def test_account_with_something_to_come_stays_until_that_is_cancelled(app: Flask, stripe_simulator: Any) -> None:
+    user = make_user(email="ana@example.org", password=PASSWORD)
+    begin(make_club_session(), email="ana@example.org", user_id=user.id)
+    with pytest.raises(accounts_changing.StillBooked):
+        accounts_changing.delete_account(person_signed_in(user), PASSWORD)
+    assert the(User).deleted_at is None
+
+
+def test_booking_that_somebody_else_made_for_this_address_is_theirs(app: Flask, clock: FakeClock, stripe_simulator: Any) -> None:
+    host, ana = make_user(email="host@example.org"), make_user(email="ana@example.org", password=PASSWORD)
+    begin(make_club_session(), email="ana@example.org", name="Ana", user_id=host.id)
+    accounts_changing.delete_account(person_signed_in(ana), PASSWORD)
+    assert the(Registration).email == "ana@example.org" and the(Registration).user_id == host.id
+
+
+def test_last_administrator_stays(app: Flask) -> None:
+    admin = make_user(role=Role.ADMIN, password=PASSWORD)
+    with pytest.raises(accounts_changing.LastAdmin):
+        accounts_changing.delete_account(person_signed_in(admin), PASSWORD)
+    make_user(role=Role.ADMIN)
+    accounts_changing.delete_account(person_signed_in(admin), PASSWORD)
+    assert count_of(User, role=Role.ADMIN) == 1
+
+
+def test_wrong_password_deletes_nothing(app: Flask) -> None:
+    user = make_user(password=PASSWORD)
+    with pytest.raises(InvalidInput):
+        accounts_changing.delete_account(person_signed_in(user), "not the password")
+    assert the(User).deleted_at is None
+
+
+def test_export_tells_of_my_things_alone(app: Flask, stripe_simulator: Any) -> None:
+    ana, bob = make_user(email="ana@example.org"), make_user(email="bob@example.org")
+    club_session = make_club_session()
+    begin(club_session, email="ana@example.org", name="Ana", user_id=ana.id)
+    begin(club_session, email="bob@example.org", name="Bob", user_id=bob.id)
+    begin(club_session, email="carl@example.org", name="Carl")
+    make_membership(ana)
+    data = my_data.everything(ana.id)
+    assert [r["name"] for r in data["registrations"]] == ["Ana"] and [o["email"] for o in data["orders"]] == ["ana@example.org"]
+    assert len(data["items"]) == len(data["payments"]) == len(data["memberships"]) == 1 and data["refunds"] == []
+    assert not any(word in str(data) for word in ("bob@", "carl@"))
