@@ -1,0 +1,234 @@
+"""One club with its database, its Stripe and its clock, whose process can die and start again. Called by the crash matrix.
+
+Everything is real but the clock: real database and commits, the real SDK over HTTP against the simulator, mail as files.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from flask import Flask
+from flask.ctx import AppContext
+from jinja2.bccache import Bucket, BytecodeCache
+from sqlalchemy import text
+from stripe import _webhook
+
+from app import clock as app_clock
+from app import create_app, jobs
+from app.extensions import Base, db
+from app.models import Case, Order, OutgoingEmail, Payment, Refund, Registration
+from app.rules.refusals import Refusal
+from app.services import health_check, reconciling
+from app.simulator.control import ControlError
+from tests.support.clock import FakeClock
+from tests.support.database import dispose
+from tests.support.rows import all_of, count_of, the
+from tests.support.settings import safe_settings
+from tests.support.stripe import StripeServer, StripeSimulator, sdk_time
+
+from .dying import CALLS, Death, Fate, Mortal
+
+Step = Callable[["World"], object]
+
+
+class Compiled(BytecodeCache):
+    """Templates compiled once for all the processes that start here: that the disk is the same costs nothing to pretend."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if code := self._code.get(bucket.key):
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+
+
+class World:
+    """``webhooks`` says whether Stripe's events arrive; without them the worker's looking has to do."""
+
+    def __init__(self, database_url: str, directory: Path, server: StripeServer, *, webhooks: bool) -> None:
+        self.clock, self.fate, self.webhooks = FakeClock(), Fate(), webhooks
+        self.mail = directory
+        self.memory: dict[str, Any] = {}
+        """What people know: what reached their browsers."""
+        self._settings = safe_settings(
+            database_url, mail_url=f"file://{directory}", stripe_api_base=server.base_url, checkout_origins=(server.base_url,)
+        )
+        self._context: AppContext | None = None
+        self.app = self._boot()
+        self.stripe = StripeSimulator(server, self.app, self.clock)
+
+    @classmethod
+    @contextmanager
+    def made(cls, *args: Any, **kwargs: Any) -> Iterator[World]:
+        """A world that is cleared away afterwards."""
+        world = cls(*args, **kwargs)
+        with (
+            app_clock.reading(world.clock),
+            world.fate.over_commits(),
+            patch.object(_webhook, "time", sdk_time(world.clock)),
+            patch.object(jobs, "_tidy_for_once", lambda: 0),  # forgets dbos' rows of the day before: nothing of ours
+        ):
+            try:
+                yield world
+            finally:
+                world._bury()
+
+    def _boot(self) -> Flask:
+        app = create_app(self._settings)
+        app.testing = True
+        app.jinja_env.bytecode_cache = COMPILED
+        app.extensions["muster_gateway"] = Mortal(app.extensions["muster_gateway"], self.fate, CALLS)
+        app.extensions["muster_mailer"] = Mortal(app.extensions["muster_mailer"], self.fate, frozenset({"send"}))
+        self._context = app.app_context()
+        self._context.push()
+        return app
+
+    def _bury(self) -> None:
+        dispose()
+        if self._context is not None:
+            self._context.pop()
+            self._context = None
+
+    def restart(self) -> None:
+        """A new process on what the old one had committed."""
+        self._bury()
+        self.app = self._boot()
+        self.stripe._app = self.app
+
+    # --- what happens -------------------------------------------------------------------------------------------------
+
+    def deliver(self) -> None:
+        if self.webhooks:
+            self.stripe.deliver()
+
+    def work(self) -> None:
+        """What `flask worker --once` does; without webhooks, after the time in which open payments are looked up."""
+        if not self.webhooks:
+            self.clock.advance(seconds=46)
+        jobs.run_due()
+        self.deliver()
+
+    def live(self, steps: list[Step], die_at: int | None = None) -> tuple[list[str], int]:
+        """Take the steps; returns the points passed and how many steps were finished before death."""
+        done = 0
+        with self.fate.watching(die_at) as points:
+            try:
+                for step in steps:
+                    tried(step, self)
+                    done += 1
+            except Death:
+                self.restart()
+        return points, done
+
+    def settle(self) -> None:
+        """Let time pass and the worker work until everything has ended that ends by itself."""
+        for seconds in (61, 45 * 60, 360):
+            self.clock.advance(seconds=seconds)
+            self.deliver()
+            jobs.run_due()
+            if seconds == 61:
+                self.check_money()
+        self.deliver()
+
+    # --- what must be true afterwards ----------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Everything has converged: counters, money, Checkouts, mail, books; and reconciling again changes nothing."""
+        db.session.remove()  # what a step left open would show it as it was then
+        assert health_check.findings() == [], health_check.findings()
+        self.check_money()
+        self.check_checkouts()
+        report = reconciling.reconcile()
+        assert report.unreachable is None
+        assert (report.difference_cents, report.open_cases) == (0, 0), [(c.kind, c.detail) for c in all_of(Case)]
+        before = self.everything()
+        again = reconciling.reconcile()
+        assert not any(again.mended.values()), again.mended
+        assert self.everything() == before, "reconciling twice changed something"
+        assert health_check.findings() == [], health_check.findings()
+        self.check_mail()
+
+    def check_money(self) -> None:
+        """Each captured cent is a paid place, a full refund or a case; our refunds are Stripe's."""
+        at_stripe = {p["id"]: p for p in self.stripe.control.payments() if p["amount_received"]}
+        rows = {p.payment_intent_id: p for p in all_of(Payment) if p.payment_intent_id}
+        assert set(at_stripe) <= set(rows), "money at Stripe that nobody knows of"
+        cased = {c.payment_id for c in all_of(Case) if c.closed_at is None}
+        kept: Counter[int] = Counter()
+        for intent, there in at_stripe.items():
+            row = rows[intent]
+            assert (row.status.value, row.captured_cents) == ("succeeded", there["amount_received"])
+            back = sum(r.amount_cents for r in all_of(Refund, payment_id=row.id) if r.status != "failed")
+            assert back == there["amount_refunded"], "a refund is owed and not made, or made and not known"
+            kept[row.order_id] += 0 if row.id in cased else there["amount_received"] - there["amount_refunded"]
+        for order in all_of(Order):
+            bought = 0
+            for registration in all_of(Registration, order_id=order.id):
+                gone = sum(r.amount_cents for r in self._refunds_of(registration.order_id) if r.order_item_id is not None)
+                bought += max(0, registration.amount_paid_cents - gone)
+            assert kept[order.id] == bought, f"{order.status} order keeps {kept[order.id]} for {bought}"
+            assert order.status != "paid" or order.total_cents == 0 or bought or self._refunds_of(order.id)
+
+    @staticmethod
+    def _refunds_of(order_id: int | None) -> list[Refund]:
+        return [r for p in all_of(Payment, order_id=order_id) for r in all_of(Refund, payment_id=p.id) if r.status != "failed"]
+
+    def check_checkouts(self) -> None:
+        """Nothing can be paid any more: every hold has ended by now."""
+        assert [s["id"] for s in self.stripe.control.sessions() if s["status"] == "open"] == []
+        assert count_of(Order, status="pending") == len([o for o in all_of(Order) if self._waits(o)])
+
+    @staticmethod
+    def _waits(order: Order) -> bool:
+        [registration] = all_of(Registration, order_id=order.id)
+        return order.status == "pending" and registration.status in ("waitlisted", "offered")
+
+    def check_mail(self) -> None:
+        """Every mail owed was sent, under one Message-ID; twice only where death struck between sending and noting it."""
+        sent = Counter(message_from_bytes(f.read_bytes())["Message-ID"].strip() for f in self.mail.glob("*.eml"))
+        owed = all_of(OutgoingEmail)
+        unsent = [(m.template, m.attempts, m.last_error) for m in owed if m.message_id not in sent or m.sent_at is None]
+        assert not unsent, f"mails not sent: {unsent}"
+        assert len(sent) == len(owed), "a mail was sent that is not owed"
+        assert max(sent.values(), default=1) <= 2
+        assert sum(sent.values()) - len(sent) <= 1, "one death doubles one mail at the most"
+        for order in all_of(Order):
+            templates = Counter(m.template for m in owed if m.order_id == order.id)
+            assert all(times == 1 for times in templates.values()), templates
+
+    def everything(self) -> dict[str, list[Any]]:
+        """Every row of every table but the record of the reconciliations themselves."""
+        with db.engine.connect() as connection:
+            return {
+                table.name: connection.execute(text(f'SELECT * FROM "{table.name}" ORDER BY 1')).all()  # noqa: S608 - our names
+                for table in Base.metadata.sorted_tables
+                if table.name != "reconciliations"
+            }
+
+    def state(self, token: str) -> tuple[str, str, int]:
+        """(order, registration, cents that the club keeps of it)."""
+        order = the(Order, token=token)
+        kept = sum(
+            p["amount_received"] - p["amount_refunded"]
+            for p in self.stripe.control.payments()
+            if p["metadata"].get("orderId") == order.reference
+        )
+        return order.status.value, the(Registration, order_id=order.id).status.value, kept
+
+
+def tried(step: Step, world: World) -> None:
+    """A step as a person takes it, in a context of its own like a request: a "no" is an answer, not an accident."""
+    with world.app.app_context(), suppress(Refusal, ControlError):
+        step(world)
