@@ -19,7 +19,8 @@ from pathlib import Path
 from tests.support.database import migrate
 from tests.support.settings import safe_settings
 
-from .history import STEPS, HistoryFailed, Story, play
+from .history import HistoryFailed, Story, play
+from .mixture import STEPS
 from .world import Database, World, running
 
 SEEDS = Path(__file__).with_name("seeds.txt")

@@ -1,52 +1,31 @@
-"""Everything that can happen in a history, each a function of the story and this step's dice. The tables at the end weigh them.
+"""What people and staff do in a history, each act a function of the story and this step's dice.
 
-People go through the services behind the site's forms, Stripe through the webhook's view, the worker through its own scans.
+People go through the services behind the site's forms, staff through those behind the desk and through Stripe's dashboard.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from app import jobs
 from app.extensions import db
 from app.models import Case
 from app.queries import orders as order_pages
 from app.rules.refusals import Refusal
 from app.rules.statuses import OrderStatus, SessionStatus
-from app.services import cancelling, checkout, club_sessions, ending, offers, refunds, returning, suspense, winding_up
+from app.services import cancelling, checkout, club_sessions, ending, offers, returning, suspense, winding_up
 from app.services.club_session_fields import NAMES, ClubSessionFields
 from app.simulator.control import ControlError
 
-from .wire import POINTS
+from .dice import Dice
 
 if TYPE_CHECKING:
     from .history import Story
 
-
-
-class Nothing(Exception):
-    """There is nothing that this act could be done to."""
-
-
-class Dice(random.Random):
-    """Chance for one step, from the history's seed and the step's number alone."""
-
-    def choice(self, options: Any) -> Any:
-        if not options:
-            raise Nothing
-        return super().choice(options)
-
-
-Act = Callable[["Story", Dice], object]
 GOOD, SECURE = "4242424242424242", "4000002500003155"
 CARDS = ((GOOD, 12), ("4000000000000002", 2), (SECURE, 2), ("4000000000007726", 1), ("4000000000005126", 1))
-OPERATIONS = ("checkout.create", "checkout.expire", "checkout.retrieve", "refund.create", "*")
 UNHAPPY = (Refusal, ControlError)
 """What a person may be told: no act fails by it."""
 
@@ -199,115 +178,3 @@ def decide_case(story: Story, dice: Dice) -> str:
         suspense.keep(case_id, "user:1")
         return "kept"
     return str(suspense.give_back(case_id, "user:1"))
-
-
-# --- time, webhooks, worker ---------------------------------------------------------------------------------------------------
-
-
-def minutes_pass(story: Story, dice: Dice) -> str:
-    minutes = dice.choice((1, 1, 2, 5, 10, 20, 31, 36))
-    story.world.advance(minutes=minutes)
-    return str(minutes)
-
-
-def hours_pass(story: Story, dice: Dice) -> str:
-    hours = dice.choice((1, 1, 2, 3, 6, 12))
-    story.world.advance(hours=hours)
-    return str(hours)
-
-
-def until_the_start(story: Story, dice: Dice) -> str:
-    """A few minutes before or after a session begins."""
-    moment = story.session(dice).starts_at + timedelta(minutes=dice.choice((-15, -1, 0, 1)))
-    if moment > story.world.clock.now:
-        story.world.move_to(moment)
-    return str(moment)
-
-
-def deliver(story: Story, dice: Dice) -> str:
-    story.world.deliver()
-    return ""
-
-
-def repeat_event(story: Story, dice: Dice) -> str:
-    event = dice.choice(story.world.stripe.events())
-    story.world.stripe.repeat(event["id"], new_id_too=dice.random() < 0.4)
-    return str(event["type"])
-
-
-def bend_webhooks(story: Story, dice: Dice) -> str:
-    """Lose, double, delay, hold back, reorder or forge what Stripe sends from now on; or set it right."""
-    hand, kind = story.world.stripe, dice.randrange(8)
-    match kind:
-        case 0:
-            hand.drop(dice.randint(1, 6))
-        case 1:
-            hand.drop(None)
-        case 2:
-            hand.copies(dice.randint(1, 2))
-        case 3:
-            hand.delay(dice.choice((30, 600, 7200)))
-        case 4:
-            hand.hold()
-        case 5:
-            hand.release(backwards=True)
-        case 6:
-            hand.wrong_secret(dice.randint(1, 3))
-        case _:
-            hand.webhooks_normal()
-    return str(kind)
-
-
-def work(story: Story, dice: Dice) -> str:
-    return str(story.world.work())
-
-
-def one_scan(story: Story, dice: Dice) -> str:
-    """One of the worker's scans alone, in whatever order the dice say."""
-    name = dice.choice(sorted(jobs._scans))
-    return f"{name} {jobs._run_scan(story.world.app, name, jobs._scans[name])}"
-
-
-def send_refunds_beside(story: Story, dice: Dice) -> str:
-    return str(refunds.send_due_refunds(limit=1))
-
-
-# --- faults -------------------------------------------------------------------------------------------------------------------
-
-
-def break_stripe(story: Story, dice: Dice) -> str:
-    operation, when = dice.choice(OPERATIONS), dice.choice(("before", "after"))
-    kind = dice.choice(("500", "timeout", "429", "409", "refused"))
-    story.break_stripe(operation, kind, dice.randint(1, 5), when, stored=dice.random() < story.grudge)
-    return f"{operation} {kind} {when}"
-
-
-def mend_stripe(story: Story, dice: Dice) -> str:
-    story.world.stripe.clear_faults()
-    return ""
-
-
-def mail_server(story: Story, dice: Dice) -> str:
-    story.world.mail.down = not story.world.mail.down
-    return "down" if story.world.mail.down else "up"
-
-
-def plan_death(story: Story, dice: Dice) -> str:
-    """The process will be killed at a named point, a few passes from now."""
-    point, nth = dice.choice(POINTS), dice.choice((1, 1, 1, 2, 2, 3, 5))
-    story.world.deaths.plan(point, nth)
-    return f"{point} {nth}"
-
-
-PEOPLE: dict[Act, int] = {
-    register: 24, pay: 18, pay_again: 2, authenticate: 3, come_back: 6, pay_now: 4, cancel: 8, accept: 12, decline: 4,
-}  # fmt: skip
-STAFF: dict[Act, int] = {
-    cancel_session: 1, change_capacity: 4, change_price: 2, change_waitlist: 1, dashboard_refund: 2, bank_turns_refund: 2,
-    dispute: 1, decide_case: 3, amount_goes_wrong: 2,
-}  # fmt: skip
-TIME: dict[Act, int] = {minutes_pass: 9, hours_pass: 2, until_the_start: 1}
-OUTSIDE: dict[Act, int] = {deliver: 9, repeat_event: 4, bend_webhooks: 4, work: 10, one_scan: 6, send_refunds_beside: 1}
-FAULTS: dict[Act, int] = {break_stripe: 6, mend_stripe: 2, mail_server: 1, plan_death: 12}
-GROUPS = (STAFF, FAULTS)
-"""A history leaves some of these out, so that every mixture is met and not only the richest (swarm testing)."""

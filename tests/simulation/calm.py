@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from .history import Story
 
 _R = RegistrationStatus
-LATER = timedelta(days=400)
 ENDS = 120
 """More ends of holds and offers than a history can have, one after the other."""
 
@@ -52,7 +51,7 @@ def settle(story: Story, *, lost: bool) -> None:
         world.advance(seconds=seconds)
         story.did("settle", world.settle)
     if not story.grudges:
-        all_money_has_an_end(story.seen, story.at_stripe())
+        all_money_has_an_end(story.seen, story.at_stripe(), at_once=True)
 
 
 def let_everything_end(story: Story) -> None:
@@ -97,13 +96,18 @@ def every_hold_has_ended(seen: Rows) -> None:
         must(refund["status"] is not RefundStatus.REQUESTED, 2, f"refund {refund['id']} was never sent: {refund['last_error']}")
 
 
-def all_money_has_an_end(seen: Rows, stripe: AtStripe) -> None:
-    """Promise 2: each captured cent is a confirmed item, a refund sent, or a case; what nothing was confirmed for goes back."""
+def all_money_has_an_end(seen: Rows, stripe: AtStripe, *, at_once: bool = False) -> None:
+    """Promise 2: each captured cent is a confirmed item, a refund sent, or a case; what nothing was confirmed for goes back.
+
+    ``at_once``: but for refunds that a bank returned without our hearing of it; the nightly reconciling finds those.
+    """
     by_intent = {p["payment_intent_id"]: p for p in seen.payments.values() if p["payment_intent_id"]}
     for intent, captured in stripe.captured.items():
         payment = by_intent.get(intent)
         must(payment is not None, 2, f"{captured} captured by {intent}, and nobody knows it")
         if payment is None or seen.has_case(payment["id"]) or intent in stripe.disputed:
+            continue
+        if at_once and intent in stripe.returned:
             continue
         left = captured - stripe.refunded.get(intent, 0)
         bought = any(

@@ -7,7 +7,6 @@ examples; each step's dice depend on the seed and the step's number only, so a f
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,15 +23,13 @@ from app.rules.statuses import OrderStatus, RegistrationStatus
 from tests.support.factories import make_club_session, make_membership, make_user
 
 from . import acts, calm, rows
-from .acts import Act, Dice
+from .dice import Act, Dice, Nothing
 from .invariants import Broken, Watch
+from .mixture import STEPS, steps_of
 from .people import Crowd, Person
 from .wire import Death
 from .world import World, seeded_secrets
 
-STEPS = 24
-TRIES = 8
-"""Acts that are drawn for one step until there is something that one of them can be done to."""
 RARELY = 0.12
 NAMES = ("Ana", "Ben", "Cai", "Dev", "Eve", "Fay", "Gus")
 
@@ -179,7 +176,7 @@ class Story:
         for act in drawn:
             try:
                 self.did(f"{number:3} {act.__name__}", lambda act=act: act(self, dice))  # type: ignore[misc]
-            except acts.Nothing:
+            except Nothing:
                 continue
             self.steps += 1
             break
@@ -214,17 +211,6 @@ class Story:
                 self._waited[id_] = entry["action"] == RegistrationStatus.WAITLISTED.value
 
     _waited: dict[int, bool] = field(default_factory=dict)
-
-
-def steps_of(seed: int, steps: int) -> list[list[Act]]:
-    """Which acts, in which order: drawn by weight from what this history's mixture has. It begins with people who come."""
-    drawn = random.Random(f"{seed} steps")  # noqa: S311 - a history, not a secret
-    weights = dict(acts.PEOPLE) | acts.TIME | acts.OUTSIDE
-    for group in acts.GROUPS:
-        if drawn.random() < 0.75:
-            weights |= {act: weight for act, weight in group.items() if drawn.random() < 0.7}
-    began: list[list[Act]] = [[acts.register]] * drawn.randint(1, 4)
-    return [*began, *(drawn.choices(list(weights), list(weights.values()), k=TRIES) for _ in range(steps - len(began)))]
 
 
 def play(world: World, seed: int, *, steps: int = STEPS, without: Collection[int] = ()) -> Story:

@@ -114,6 +114,8 @@ class AtStripe:
     refund_keys: list[str]
     checkouts: dict[str, dict[str, Any]]
     disputed: set[str]
+    returned: set[str]
+    """Payments of which a refund came back from the bank."""
 
 
 def at_stripe(core: Any) -> AtStripe:
@@ -132,4 +134,5 @@ def at_stripe(core: Any) -> AtStripe:
         refund_keys=[r["metadata"]["refundId"] for r in core.objects("refund") if (r["metadata"] or {}).get("refundId")],
         checkouts={s["id"]: s for s in core.objects("checkout.session")},
         disputed={d["payment_intent"] for d in core.objects("dispute")},
+        returned={r["payment_intent"] for r in core.objects("refund") if r["status"] == "failed"},
     )
