@@ -19,7 +19,7 @@ from ..models import LedgerEntry, OrderItem, Payment, Refund, Registration
 from ..rules.refunds import refundable_cents
 from ..rules.statuses import REFUND_MOVES, PaymentState, RefundStatus, sources
 from ..transaction import retried, transaction
-from . import audit, cases, ledger, orders
+from . import audit, cases, ledger, membership_spans, orders
 from .writes import changed, insert_once
 
 STRIPE = "stripe"
@@ -75,7 +75,7 @@ def record_by_hand(db: Session, refund_id: int, actor: str) -> None:
     names = {"payment_id": refund.payment_id, "refund_id": refund.id}
     ledger.book(db, f"refund:{refund.id}:sent", ledger.OWED, ledger.CASH, refund.amount_cents, currency, **names)
     if refund.order_item_id is not None:
-        _mark_registration(db, refund.order_item_id)
+        _mark_line(db, refund.order_item_id, actor)
     audit.record(db, actor, "refund_paid_by_hand", "refund", refund_id, cents=refund.amount_cents)
 
 
@@ -159,24 +159,21 @@ def record(db: Session, refund_id: int, answer: ProviderRefund, actor: str) -> N
     currency = db.execute(select(Payment.currency).where(Payment.id == refund.payment_id)).scalar_one()
     ledger.book(db, f"refund:{refund.id}:sent", ledger.OWED, ledger.CLEARING, refund.amount_cents, currency, **names)
     if refund.order_item_id is not None:
-        _mark_registration(db, refund.order_item_id)
+        _mark_line(db, refund.order_item_id, actor)
     if status is RefundStatus.FAILED:
         ledger.book(db, f"refund:{refund.id}:failed", ledger.CLEARING, ledger.OWED, refund.amount_cents, currency, **names)
         cases.open_case(db, f"refund:{refund.id}", "refund_failed", payment_id=refund.payment_id, refund=refund.id)
 
 
-def _mark_registration(db: Session, order_item_id: int) -> None:
-    """Say on the registration how much of what was paid for it has gone back."""
-    gone = (
-        select(func.coalesce(func.sum(Refund.amount_cents), 0))
-        .where(Refund.order_item_id == order_item_id, Refund.status.in_([RefundStatus.PENDING, RefundStatus.SUCCEEDED]))
-        .scalar_subquery()
+def _mark_line(db: Session, order_item_id: int, actor: str) -> None:
+    """Say on the registration how much of what was paid for it has gone back; a membership that is refunded ends."""
+    back = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(
+        Refund.order_item_id == order_item_id, Refund.status.in_([RefundStatus.PENDING, RefundStatus.SUCCEEDED])
     )
-    status = case(
-        (gone >= Registration.amount_paid_cents, PaymentState.REFUNDED.value),
-        (gone > 0, PaymentState.PARTIALLY_REFUNDED.value),
-        else_=PaymentState.PAID.value,
-    )
+    gone = int(db.execute(back).scalar_one())
+    membership_spans.end_refunded_item(db, order_item_id, gone, actor)
+    part = PaymentState.PARTIALLY_REFUNDED if gone else PaymentState.PAID
+    status = case((Registration.amount_paid_cents <= gone, PaymentState.REFUNDED.value), else_=part.value)
     of_item = select(OrderItem.registration_id).where(OrderItem.id == order_item_id).scalar_subquery()
     statement = update(Registration).where(Registration.id == of_item).values(payment_status=status)
     db.execute(statement.execution_options(synchronize_session=False))
