@@ -51,8 +51,9 @@ class CheckoutLine:
 
 @dataclass(frozen=True, slots=True)
 class RegistrationLine:
-    """One registration with its money. ``order_token`` opens the person's own page, so only staff are given the link."""
+    """One registration with its money. ``token`` and ``order_token`` open the person's own pages: only staff are given links."""
 
+    token: str
     reference: str
     name: str
     email: str
@@ -81,7 +82,7 @@ def of_session(slug: str, wanted: Wanted, number: int = 1, *, with_checkouts: bo
 def _matching(slug: str, wanted: Wanted) -> Select[Any]:
     statement = (
         select(
-            _R.id, _R.order_id, _R.reference, _R.name, _R.email, _R.places, _R.status, _R.payment_status, _R.price_cents,
+            _R.id, _R.order_id, _R.token, _R.reference, _R.name, _R.email, _R.places, _R.status, _R.payment_status, _R.price_cents,
             _R.amount_paid_cents, _R.created_at, _R.offer_expires_at, Order.hold_expires_at, Order.token.label("order_token"),
         )
         .join(ClubSession, ClubSession.id == _R.club_session_id)
@@ -124,6 +125,7 @@ def _checkouts(order_ids: Iterable[int]) -> dict[int, list[CheckoutLine]]:
 
 def _line(row: Row[Any], refunded_cents: int, checkouts: Sequence[CheckoutLine]) -> RegistrationLine:
     return RegistrationLine(
+        token=row.token,
         reference=row.reference,
         name=row.name,
         email=row.email,

@@ -40,10 +40,10 @@ def keep(case_id: int, actor: str, note: str = "") -> None:
 
 
 @retried
-def paid_by_hand(case_id: int, actor: str) -> None:
+def paid_by_hand(case_id: int, actor: str, note: str = "") -> None:
     """Somebody has been paid back in cash or by bank: the refund is done. Raises InvalidInput for any other case."""
     with transaction() as db:
-        case = cases.settle(db, case_id, "paid by hand", actor)
+        case = cases.settle(db, case_id, "paid by hand", actor, note)
         if case.kind != BY_HAND:
             raise InvalidInput(None, words("There is nothing to pay out by hand in this case."))
         refunds.record_by_hand(db, int(case.detail["refund"]), actor)

@@ -64,7 +64,7 @@ def book(
         elif status in WAITING:
             assert places.join_waitlist(db, session.id, count)
         order = Order(email=email, name=name, status=OrderStatus.PAID if paid_cents else OrderStatus.PENDING, currency="NZD",
-                      total_cents=paid_cents, attempt=f"attempt-{number}")  # fmt: skip
+                      total_cents=paid_cents, attempt=f"desk-attempt-{number}")  # fmt: skip
         db.add(order)
         db.flush()
         registration = Registration(

@@ -47,9 +47,9 @@ def test_each_role_sees_its_pages_and_no_other(pages: PageClient, role: Role, se
         assert page.status == 403 or page.headers["Cache-Control"] == "no-store"
 
 
-def test_the_desk_opens_on_the_sessions(pages: PageClient) -> None:
+def test_the_desk_opens_on_today(pages: PageClient) -> None:
     sign_in(pages, Role.DESK)
-    assert pages.get("/admin/").path == "/admin/sessions"
+    assert pages.get("/admin/").h1 == "Today"
 
 
 def test_the_desk_is_offered_nothing_that_it_may_not_do(pages: PageClient) -> None:

@@ -1,0 +1,168 @@
+"""The record in the committee's words: what an action, an account or a case is called. Given to the desk's templates.
+
+A word that is not here yet is shown as it is written down, without its underscores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+
+from ...templating import money
+
+ACTORS = {"guest": _("The person who booked"), "stripe": _("Stripe"), "worker": _("By itself"), "command": _("The operator")}
+ACTIONS = {
+    "held": _("Place kept for paying"),
+    "registered": _("Registered"),
+    "waitlisted": _("Joined the waitlist"),
+    "under_review": _("Applied"),
+    "offered": _("Offered a place"),
+    "promoted": _("Got a place from the waitlist"),
+    "passed_over": _("Passed over: too many places wanted"),
+    "cancelled": _("Cancelled"),
+    "expired": _("Ended: the time was up"),
+    "declined": _("Declined"),
+    "replaced": _("Somebody took the place: money owed back"),
+    "cancel_requested": _("Gave up the place"),
+    "payment_captured": _("Payment arrived"),
+    "paid": _("Paid"),
+    "refund_requested": _("Refund decided"),
+    "refund_pending": _("Refund on its way"),
+    "refund_succeeded": _("Refund arrived"),
+    "refund_failed": _("Refund failed"),
+    "refund_paid_by_hand": _("Refund paid out by hand"),
+    "refund_adopted": _("Refund found at Stripe"),
+    "refunded_by_staff": _("Refunded by the committee"),
+    "mail_sent_again": _("Letter sent again"),
+    "mail_retried": _("E-mail tried again"),
+    "case_closed": _("Case closed"),
+    "session_created": _("Session made"),
+    "session_edited": _("Session changed"),
+    "session_imported": _("Session imported"),
+    "session_sampled": _("Sample session made"),
+    "user_created": _("Account made"),
+    "forgotten": _("Name and address removed"),
+    "dispute_won": _("Dispute won"),
+    "dispute_lost": _("Dispute lost"),
+    "dispute_needs_response": _("Dispute opened"),
+}
+ACCOUNTS = {
+    "revenue:registration": _("Sessions"),
+    "revenue:membership": _("Memberships"),
+    "revenue:listing": _("Listing fees"),
+    "revenue:product": _("Products"),
+    "revenue:other": _("Other money kept"),
+    "owed:refunds": _("Owed back to people"),
+    "cash:desk": _("Cash and bank"),
+    "suspense": _("Not explained yet"),
+    "fees:stripe": _("Stripe’s fees"),
+    "disputes": _("Held back in disputes"),
+    "stripe:clearing": _("At Stripe, or paid out by it"),
+}
+REFUND_REASONS = {
+    "by_staff": _("by the committee"),
+    "cancelled": _("cancelled in time"),
+    "session_cancelled": _("session cancelled"),
+    "too_late": _("paid too late"),
+    "paid_twice": _("paid twice"),
+    "mismatch": _("did not fit the order"),
+    "made_at_stripe": _("made at Stripe"),
+    "replaced": _("somebody took the place"),
+}
+CASES = {
+    "payment_mismatch": _("A payment that does not fit its order"),
+    "refund_failed": _("A refund that Stripe could not make"),
+    "refund_by_hand": _("A refund to pay out by hand"),
+    "unknown_payment": _("A payment for an order we do not know"),
+    "books_differ": _("Our books and Stripe’s differ"),
+    "dispute_opened": _("A cardholder disputes a payment"),
+    "dispute_lost": _("A dispute was lost"),
+    "event_unmatched": _("A message from Stripe that we cannot place"),
+    "mail_failed": _("An e-mail that could not be delivered"),
+    "payment_used_twice": _("One payment, used for two orders"),
+}
+DECISIONS = {
+    "refunded": _("Given back"),
+    "kept": _("Kept"),
+    "tried again": _("Tried again"),
+    "paid by hand": _("Paid out by hand"),
+    "equal again": _("The books are equal again"),
+    "won": _("Dispute won"),
+    "lost": _("Dispute lost"),
+    "sent": _("The e-mail went"),
+}
+LATE_WORK = {
+    "mail": _("e-mails to send"),
+    "holds": _("places to free"),
+    "payments": _("payments to check"),
+    "refunds": _("refunds to send"),
+    "events": _("messages from Stripe to take in"),
+}
+DETAILS = {"reason": _("reason"), "places": _("places"), "role": _("role"), "devices": _("devices"), "resolution": _("decision")}
+"""What of an entry's detail is for people to read; the rest is for machines."""
+
+
+def _plain(word: str) -> str:
+    return word.replace("_", " ").replace(":", ": ").capitalize()
+
+
+def action_words(action: str) -> str:
+    """What was done."""
+    return str(ACTIONS.get(action, _plain(action)))
+
+
+def actor_words(actor: str, name: str | None = None) -> str:
+    """Who did it, by name when it is somebody with an account."""
+    if name:
+        return name
+    return gettext("A former account") if actor.startswith("user:") else str(ACTORS.get(actor, _plain(actor)))
+
+
+def account_words(account: str) -> str:
+    """An account of the books."""
+    return str(ACCOUNTS.get(account, _plain(account.removeprefix("revenue:"))))
+
+
+def case_words(kind: str) -> str:
+    """What a case is, in a line."""
+    return str(CASES.get(kind, _plain(kind)))
+
+
+def decision_words(resolution: str) -> str:
+    """How a case was closed: the decision and the reason behind it, or a person's own words."""
+    word, _colon, note = resolution.partition(": ")
+    known = DECISIONS.get(word)
+    return f"{known}: {note}" if known and note else str(known or resolution)
+
+
+def refund_reason_words(reason: str) -> str:
+    """Why money went back."""
+    return str(REFUND_REASONS.get(reason, _plain(reason)))
+
+
+def detail_words(detail: Mapping[str, Any], currency: str) -> list[str]:
+    """What an entry says besides: amounts, reasons, numbers."""
+    found = [money(detail["cents"], currency)] if isinstance(detail.get("cents"), int) and detail["cents"] else []
+    shown = {**detail, "reason": REFUND_REASONS.get(str(detail.get("reason")), detail.get("reason"))}
+    if isinstance(shown.get("resolution"), str):
+        shown["resolution"] = decision_words(shown["resolution"])
+    return found + [f"{words}: {shown[name]}" for name, words in DETAILS.items() if shown.get(name) not in (None, "")]
+
+
+
+
+def late_words(late: Mapping[str, int]) -> str:
+    """The kinds of background work that wait."""
+    return ", ".join(str(LATE_WORK.get(kind, _plain(kind))) for kind in late)
+
+
+WORDS = {
+    function.__name__: function
+    for function in (
+        action_words, actor_words, account_words, case_words, decision_words, refund_reason_words, detail_words,
+        late_words,
+    )
+}  # fmt: skip

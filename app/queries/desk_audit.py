@@ -1,0 +1,168 @@
+"""The record of who did what, newest first, by kind of action and by session. Called by the admin blueprint.
+
+A page takes at most nine statements: two for the lines, one for the choices of the filter, and one for each kind of thing named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, or_, select
+
+from ..extensions import db
+from ..models import AuditEntry, ClubSession, Order, OrderItem, OutgoingEmail, Payment, Refund, Registration, User
+from . import desk_people
+from .desk import Page, rows_of_page
+
+_A = AuditEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an entry is about, in words a person knows it by; where its page is, when it has one."""
+
+    label: str
+    slug: str | None = None
+    registration_token: str | None = None
+    session_title: str | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the record. ``by`` is the actor's name, when it is somebody with an account."""
+
+    at: datetime
+    actor: str
+    by: str | None
+    action: str
+    kind: str
+    subject_id: int
+    subject: Subject | None
+    """None: it is gone, or has no name of its own."""
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries: of one action, about one session with all that belongs to it; None means any."""
+
+    action: str | None = None
+    slug: str | None = None
+
+
+def actions() -> list[str]:
+    """Every action that is on the record, for the filter. One statement."""
+    return list(db.session.execute(select(_A.action).distinct().order_by(_A.action)).scalars())
+
+
+def session_title(slug: str) -> str | None:
+    """The title of the session that is filtered by, or None when there is none. One statement."""
+    return db.session.execute(select(ClubSession.title).where(ClubSession.slug == slug)).scalar_one_or_none()
+
+
+def entries(wanted: Wanted, number: int = 1) -> Page[Entry]:
+    """One page of the record, newest first."""
+    statement = select(_A.id, _A.created_at, _A.actor, _A.action, _A.subject_kind, _A.subject_id, _A.detail)
+    if wanted.action is not None:
+        statement = statement.where(_A.action == wanted.action)
+    if wanted.slug is not None:
+        statement = statement.where(_about(wanted.slug))
+    rows, number, total = rows_of_page(statement.order_by(_A.id.desc()), number)
+    names = desk_people.names(row.actor for row in rows)
+    subjects = _subjects(rows)
+    return Page([_entry(row, names, subjects) for row in rows], number, total)
+
+
+def _about(slug: str) -> ColumnElement[bool]:
+    """The session, its bookings, their orders and the refunds of these."""
+    session = select(ClubSession.id).where(ClubSession.slug == slug).scalar_subquery()
+    bookings = select(Registration.id).where(Registration.club_session_id == session)
+    orders = select(Registration.order_id).where(Registration.club_session_id == session, Registration.order_id.is_not(None))
+    refunds = select(Refund.id).join(Payment, Payment.id == Refund.payment_id).where(Payment.order_id.in_(orders))
+    return or_(
+        and_(_A.subject_kind == "club_session", _A.subject_id == session),
+        and_(_A.subject_kind == "registration", _A.subject_id.in_(bookings)),
+        and_(_A.subject_kind == "order", _A.subject_id.in_(orders)),
+        and_(_A.subject_kind == "refund", _A.subject_id.in_(refunds)),
+    )
+
+
+def _subjects(rows: Sequence[Row[Any]]) -> dict[tuple[str, int], Subject]:
+    """What the entries are about: one statement for each kind that is there."""
+    found: dict[tuple[str, int], Subject] = {}
+    for kind, read in _READERS.items():
+        ids = {row.subject_id for row in rows if row.subject_kind == kind}
+        if ids:
+            found |= {(kind, subject_id): subject for subject_id, subject in read(ids)}
+    return found
+
+
+def _sessions(ids: set[int]) -> Iterable[tuple[int, Subject]]:
+    rows = db.session.execute(select(ClubSession.id, ClubSession.title, ClubSession.slug).where(ClubSession.id.in_(ids)))
+    return [(row.id, Subject(row.title, slug=row.slug)) for row in rows]
+
+
+def _bookings(ids: set[int]) -> Iterable[tuple[int, Subject]]:
+    rows = db.session.execute(
+        select(Registration.id, Registration.name, Registration.token, ClubSession.title, ClubSession.currency)
+        .join(ClubSession, ClubSession.id == Registration.club_session_id)
+        .where(Registration.id.in_(ids))
+    )
+    return [(row.id, Subject(row.name, None, row.token, row.title, row.currency)) for row in rows]
+
+
+def _orders(ids: set[int]) -> Iterable[tuple[int, Subject]]:
+    rows = db.session.execute(
+        select(Order.id, Order.name, Order.currency, Registration.token, ClubSession.title)
+        .outerjoin(OrderItem, OrderItem.order_id == Order.id)
+        .outerjoin(Registration, Registration.id == OrderItem.registration_id)
+        .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
+        .where(Order.id.in_(ids))
+        .order_by(OrderItem.id.desc())
+    )
+    return [(row.id, Subject(row.name, None, row.token, row.title, row.currency)) for row in rows]
+
+
+def _refunds(ids: set[int]) -> Iterable[tuple[int, Subject]]:
+    rows = db.session.execute(
+        select(Refund.id, Order.name, Payment.currency, Registration.token, ClubSession.title)
+        .join(Payment, Payment.id == Refund.payment_id)
+        .join(Order, Order.id == Payment.order_id)
+        .outerjoin(OrderItem, OrderItem.id == Refund.order_item_id)
+        .outerjoin(Registration, Registration.id == OrderItem.registration_id)
+        .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
+        .where(Refund.id.in_(ids))
+    )
+    return [(row.id, Subject(row.name, None, row.token, row.title, row.currency)) for row in rows]
+
+
+def _mails(ids: set[int]) -> Iterable[tuple[int, Subject]]:
+    rows = db.session.execute(select(OutgoingEmail.id, OutgoingEmail.to).where(OutgoingEmail.id.in_(ids)))
+    return [(row.id, Subject(row.to)) for row in rows]
+
+
+def _people(ids: set[int]) -> Iterable[tuple[int, Subject]]:
+    return [(row.id, Subject(row.name)) for row in db.session.execute(select(User.id, User.name).where(User.id.in_(ids)))]
+
+
+_READERS = {
+    "club_session": _sessions, "registration": _bookings, "order": _orders, "refund": _refunds, "outgoing_email": _mails,
+    "user": _people,
+}  # fmt: skip
+
+
+def _entry(row: Row[Any], names: Mapping[str, str], subjects: Mapping[tuple[str, int], Subject]) -> Entry:
+    return Entry(
+        at=row.created_at,
+        actor=row.actor,
+        by=names.get(row.actor),
+        action=row.action,
+        kind=row.subject_kind,
+        subject_id=row.subject_id,
+        subject=subjects.get((row.subject_kind, row.subject_id)),
+        detail=row.detail,
+    )

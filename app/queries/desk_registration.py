@@ -1,0 +1,143 @@
+"""One registration with its whole history, as staff see it: facts, money, mails and the record. Called by the admin blueprint.
+
+Seven statements, however much has happened to it. Its token opens the person's own page, so only staff are shown any of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, or_, select
+
+from ..extensions import db
+from ..models import AuditEntry, Case, ClubSession, Order, OrderItem, OutgoingEmail, Payment, Refund, Registration
+from ..rules.refunds import Terms, refundable_cents
+from ..rules.statuses import RefundStatus, RegistrationStatus, SessionStatus
+from . import desk_people
+from .desk_record import MailState
+
+CANCELLABLE = frozenset({RegistrationStatus.WAITLISTED, RegistrationStatus.OFFERED, RegistrationStatus.REGISTERED})
+WITH_LETTER = frozenset({RegistrationStatus.WAITLISTED, RegistrationStatus.REGISTERED})
+"""A letter says how these stand; it can be sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the record: who did what when. ``by`` is the actor's name, when it is somebody with an account."""
+
+    at: datetime
+    actor: str
+    by: str | None
+    action: str
+    kind: str
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MailLine:
+    at: datetime
+    subject: str | None
+    template: str
+    state: MailState
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationPage:
+    """``r``, ``session`` and ``order`` are rows for the template to read; the rest is worked out here. Cents are minor units."""
+
+    r: Registration
+    session: ClubSession
+    order: Order
+    payments: Sequence[Payment]
+    refunds: Sequence[Refund]
+    mails: Sequence[MailLine]
+    events: Sequence[Event]
+    open_cases: Sequence[int]
+    by_name: Mapping[str, str]
+
+    @property
+    def refunded_cents(self) -> int:
+        """What has gone back for this booking or is on its way."""
+        return sum(refund.amount_cents for refund in self.refunds if refund.status is not RefundStatus.FAILED)
+
+    @property
+    def left_cents(self) -> int:
+        """The most that can still be refunded of what was paid for this booking."""
+        left = sum(refundable_cents(payment.captured_cents, self._back(payment)) for payment in self.payments)
+        return min(left, refundable_cents(self.r.amount_paid_cents, self.refunded_cents))
+
+    @property
+    def may_cancel(self) -> bool:
+        return self.r.status in CANCELLABLE and self.session.status is not SessionStatus.CANCELLED
+
+    @property
+    def may_resend(self) -> bool:
+        return self.r.status in WITH_LETTER
+
+    def terms_cents(self, now: datetime) -> int:
+        """What the person would get back if they cancelled now by the session's own terms."""
+        if self.r.status is RegistrationStatus.WAITLISTED:
+            return self.left_cents
+        c = self.session
+        terms = Terms(c.refund_policy, c.refund_until, c.refund_percent, c.refund_fee_cents)
+        return min(self.left_cents, terms.back_cents(self.r.amount_paid_cents)) if terms.in_time(c.starts_at, now) else 0
+
+    def _back(self, payment: Payment) -> int:
+        mine = (refund for refund in self.refunds if refund.payment_id == payment.id)
+        return sum(refund.amount_cents for refund in mine if refund.status is not RefundStatus.FAILED)
+
+
+def page(token: str) -> RegistrationPage | None:
+    """The registration behind a token, or None."""
+    row = db.session.execute(
+        select(Registration, ClubSession, Order, OrderItem.id.label("item_id"))
+        .join(ClubSession, ClubSession.id == Registration.club_session_id)
+        .join(Order, Order.id == Registration.order_id)
+        .join(OrderItem, OrderItem.registration_id == Registration.id)
+        .where(Registration.token == token)
+    ).first()
+    if row is None:
+        return None
+    order_id = row.Order.id
+    payments = db.session.execute(select(Payment).where(Payment.order_id == order_id).order_by(Payment.id)).scalars().all()
+    # A refund without a line is of a payment that bought nothing: it belongs to the history of everything in the order.
+    own = or_(Refund.order_item_id == row.item_id, Refund.order_item_id.is_(None))
+    sent_back = select(Refund).where(Refund.payment_id.in_([p.id for p in payments]), own).order_by(Refund.id)
+    refunds = db.session.execute(sent_back).scalars().all()
+    letters = select(OutgoingEmail).where(OutgoingEmail.order_id == order_id).order_by(OutgoingEmail.id)
+    mails = db.session.execute(letters).scalars()
+    entries = _entries(row.Registration.id, order_id, [refund.id for refund in refunds])
+    names = desk_people.names([*(entry.actor for entry in entries), *(refund.actor for refund in refunds)])
+    cases = select(Case.id).where(
+        Case.closed_at.is_(None), or_(Case.order_id == order_id, Case.payment_id.in_([p.id for p in payments]))
+    )
+    return RegistrationPage(
+        r=row.Registration,
+        session=row.ClubSession,
+        order=row.Order,
+        payments=payments,
+        refunds=refunds,
+        mails=[_mail(mail) for mail in mails],
+        events=[Event(e.created_at, e.actor, names.get(e.actor), e.action, e.subject_kind, e.detail) for e in entries],
+        open_cases=db.session.execute(cases.order_by(Case.id)).scalars().all(),
+        by_name=names,
+    )
+
+
+def _entries(registration_id: int, order_id: int, refund_ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """The record about this booking, its order and its refunds, oldest first."""
+    about = or_(
+        and_(AuditEntry.subject_kind == "registration", AuditEntry.subject_id == registration_id),
+        and_(AuditEntry.subject_kind == "order", AuditEntry.subject_id == order_id),
+        and_(AuditEntry.subject_kind == "refund", AuditEntry.subject_id.in_(refund_ids)),
+    )
+    columns = (AuditEntry.created_at, AuditEntry.actor, AuditEntry.action, AuditEntry.subject_kind, AuditEntry.detail)
+    return db.session.execute(select(*columns).where(about).order_by(AuditEntry.id)).all()
+
+
+def _mail(mail: OutgoingEmail) -> MailLine:
+    state = MailState.SENT if mail.sent_at else MailState.FAILED if mail.failed_at else MailState.OWED
+    return MailLine(mail.sent_at or mail.created_at, mail.subject, mail.template, state)

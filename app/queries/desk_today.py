@@ -1,0 +1,86 @@
+"""What the committee wants to know when it opens the desk: the sessions of the week, and what waits for somebody to do it.
+
+Called by the admin blueprint; five statements, however much there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from ..extensions import db
+from ..models import Case, OutgoingEmail, Payment
+from ..rules.statuses import PaymentStatus
+from . import desk_sessions, due_work, webhooks
+from .desk_sessions import SessionLine
+
+LATE = timedelta(minutes=15)
+"""Background work that is due for so long is not being done."""
+STUCK = timedelta(minutes=15)
+WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Problems:
+    """What somebody should look at; all empty when the club runs by itself. ``late`` is in minutes, by kind of work."""
+
+    open_cases: int
+    failed_mails: int
+    stuck_payments: int
+    """Not paid and not ended although their time is over: Stripe could not be asked."""
+    late: Mapping[str, int]
+    webhooks_silent_since: datetime | None
+    """When somebody paid and Stripe's message about it did not come; None when its messages come."""
+    drafts: Sequence[SessionLine]
+    """Sessions that start within the week and that nobody can see."""
+
+    @property
+    def any(self) -> bool:
+        return bool(
+            self.open_cases or self.failed_mails or self.stuck_payments or self.late or self.webhooks_silent_since or self.drafts
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TodayPage:
+    today: Sequence[SessionLine]
+    week: Sequence[SessionLine]
+    """The six days after today."""
+    problems: Problems
+
+
+def page(now: datetime, midnight: datetime) -> TodayPage:
+    """Everything on the page; ``midnight`` is when today began where the club is."""
+    lines = desk_sessions.between(midnight, midnight + WEEK)
+    tomorrow = midnight + timedelta(days=1)
+    return TodayPage(
+        today=[line for line in lines if line.starts_at < tomorrow and line.status != "draft"],
+        week=[line for line in lines if line.starts_at >= tomorrow and line.status != "draft"],
+        problems=_problems(now, [line for line in lines if line.status == "draft" and line.starts_at > now]),
+    )
+
+
+def _problems(now: datetime, drafts: Sequence[SessionLine]) -> Problems:
+    unpaid = (PaymentStatus.CREATED, PaymentStatus.OPEN)  # what is "processing" may take its bank days
+    counts = {
+        "cases": select(func.count()).select_from(Case).where(Case.closed_at.is_(None)),
+        "mails": select(func.count())
+        .select_from(OutgoingEmail)
+        .where(OutgoingEmail.sent_at.is_(None), OutgoingEmail.failed_at.is_not(None)),
+        "stuck": select(func.count()).select_from(Payment).where(Payment.status.in_(unpaid), Payment.expires_at < now - STUCK),
+    }
+    columns = [statement.scalar_subquery().label(name) for name, statement in counts.items()]
+    told, paid = webhooks.last_told(), webhooks.last_paid()
+    row = db.session.execute(select(*columns, told.label("told"), paid.label("paid"))).one()
+    late = {kind: seconds // 60 for kind, seconds in due_work.ages(now).items() if seconds > LATE.total_seconds()}
+    return Problems(
+        open_cases=int(row.cases),
+        failed_mails=int(row.mails),
+        stuck_payments=int(row.stuck),
+        late=late,
+        webhooks_silent_since=webhooks.silent_since(row.told, row.paid),
+        drafts=drafts,
+    )
