@@ -141,7 +141,7 @@ def _priced(db: Session, club_session: ClubSession, applicant: Applicant, standi
         sale = membership_sales.for_sale(db, applicant.join_plan, applicant.user_id, applicant.email, standing, now)
         if sale.plan.currency != club_session.currency:
             raise PlanNotOnSale
-    if standing.is_member and _own_place_taken(db, club_session.id, applicant.user_id):
+    if standing.is_member and _own_place_taken(db, club_session.id, applicant):
         raise InvalidInput(None, words("You have booked your own place here already, under the address that you had before."))
     is_member = standing.is_member or sale is not None
     prices = club_sessions.prices(club_session)
@@ -156,10 +156,11 @@ def _priced(db: Session, club_session: ClubSession, applicant: Applicant, standi
     return asked
 
 
-def _own_place_taken(db: Session, club_session_id: int, user_id: int | None) -> bool:
+def _own_place_taken(db: Session, club_session_id: int, applicant: Applicant) -> bool:
     """Whether this member has their place at member price here already, under an address that was theirs before."""
-    mine = (Registration.club_session_id == club_session_id, Registration.user_id == user_id)
-    taken = select(Registration.id).where(*mine, Registration.is_member, Registration.status.in_(ACTIVE))
+    mine = (Registration.club_session_id == club_session_id, Registration.user_id == applicant.user_id)
+    before = (Registration.email != applicant.email, Registration.is_member, Registration.status.in_(ACTIVE))
+    taken = select(Registration.id).where(*mine, *before)
     return db.execute(taken.limit(1)).first() is not None
 
 
