@@ -1,0 +1,158 @@
+"""Starts the site, its workers and the local Stripe as processes of their own, kills some of them, and ends what it started.
+
+Called by the storm. Nothing is ended but by the id of a process that was started here, or of a child of one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from random import Random
+from typing import IO, Any
+
+import requests
+
+from app.config import Settings
+from tests.support.database import ROOT
+from tests.support.settings import SECRET_KEY, STRIPE_KEY, WEBHOOK_SECRET, safe_settings
+
+LONGEST = 60.0
+"""Seconds a process may take to be there, on a machine that does much else."""
+
+
+class House:
+    """One club's processes around one database. ``killed`` counts by kind."""
+
+    def __init__(self, database_url: str, directory: Path, workers: int = 2) -> None:
+        self.site_port, self.stripe_port = free_port(), free_port()
+        self.site, self.stripe = f"http://127.0.0.1:{self.site_port}", f"http://127.0.0.1:{self.stripe_port}"
+        self.mail, self.database_url = directory / "mail", database_url
+        self.killed = {"gunicorn": 0, "worker": 0}
+        self._log: IO[bytes] = (directory / "processes.log").open("wb")
+        self._workers: list[subprocess.Popen[bytes]] = []
+        self._wanted_workers = workers
+        self._gunicorn: subprocess.Popen[bytes] | None = None
+        self._simulator: subprocess.Popen[bytes] | None = None
+
+    def settings(self) -> Settings:
+        """The same settings as the processes have, for an app in this one."""
+        return safe_settings(
+            self.database_url, site_url=self.site, stripe_api_base=self.stripe, mail_url=f"file://{self.mail}"
+        )
+
+    def open(self) -> None:
+        """Start everything and wait until the site answers."""
+        self._simulator = self._start(
+            "-m", "app.simulator", "--port", str(self.stripe_port), "--webhook-url", f"{self.site}/webhooks/stripe",
+            "--webhook-secret", WEBHOOK_SECRET, "--api-key", STRIPE_KEY,
+        )  # fmt: skip
+        self.open_site()
+        self.wait_for(f"{self.stripe}/_control/now")
+
+    def open_site(self) -> None:
+        """Start gunicorn and the workers, as after a reboot."""
+        self._gunicorn = self._start(
+            "-m", "gunicorn", "wsgi:app", "--workers", "2", "--threads", "4", "--bind", f"127.0.0.1:{self.site_port}",
+            "--log-level", "critical",
+        )  # fmt: skip
+        self._workers = [self._start_worker() for _ in range(self._wanted_workers)]
+        self.wait_for(f"{self.site}/readyz")
+
+    def close_site(self) -> None:
+        """End gunicorn and the workers as an operator would."""
+        for process in [self._gunicorn, *self._workers]:
+            if process is not None:
+                end(process)
+        self._gunicorn, self._workers = None, []
+
+    def close(self) -> None:
+        self.close_site()
+        if self._simulator is not None:
+            end(self._simulator)
+        self._log.close()
+
+    def control(self, name: str, **arguments: Any) -> Any:
+        """Ask the simulator for its own record, or bend it."""
+        answer = requests.post(f"{self.stripe}/_control/{name}", json=arguments, timeout=20).json()
+        return answer.get("result", answer)
+
+    def kill_one(self, random: Random) -> None:
+        """kill -9 one of gunicorn's children, or one worker, which is started again as systemd would."""
+        children = children_of(self._gunicorn.pid) if self._gunicorn is not None else []
+        chosen = random.randrange(4)
+        if chosen < 2 and children:
+            kill(random.choice(children))
+            self.killed["gunicorn"] += 1
+        elif self._workers:
+            which = random.randrange(len(self._workers))
+            self._workers[which].kill()
+            self._workers[which].wait(10)
+            self._workers[which] = self._start_worker()
+            self.killed["worker"] += 1
+
+    def wait_for(self, address: str) -> None:
+        until = time.monotonic() + LONGEST
+        while time.monotonic() < until:
+            try:
+                if requests.get(address, timeout=5).ok:
+                    return
+            except (requests.ConnectionError, requests.Timeout):
+                threading.Event().wait(0.1)
+        raise AssertionError(f"{address} does not answer: {self.said()}")
+
+    def said(self) -> str:
+        """The end of what the processes wrote."""
+        self._log.flush()
+        return Path(self._log.name).read_text(errors="replace")[-2000:]
+
+    def _start_worker(self) -> subprocess.Popen[bytes]:
+        return self._start("-m", "flask", "--app", "wsgi", "worker")
+
+    def _start(self, *words: str) -> subprocess.Popen[bytes]:
+        environment = {
+            "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "SECRET_KEY": SECRET_KEY, "SITE_URL": self.site,
+            "DATABASE_URL": self.database_url, "STRIPE_SECRET_KEY": STRIPE_KEY, "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+            "STRIPE_API_BASE": self.stripe, "MAIL_URL": f"file://{self.mail}", "MAIL_FROM": "Club <office@muster.test>",
+            "TRUSTED_PROXIES": "1",
+        }  # fmt: skip
+        command = [sys.executable, *words]
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)  # noqa: S603
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that this one has started, as the kernel knows them."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask it to stop; insist after a while, with the children that it would leave behind."""
+    children = children_of(process.pid)
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
+        for child in children:
+            kill(child)

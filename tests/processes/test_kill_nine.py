@@ -1,0 +1,21 @@
+"""kill -9 of site and workers while people register and pay: nothing oversold, lost or doubled (promise 13).
+
+Small and on SQLite here; `python -m tests.processes --people 300 --database postgresql` blows harder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .storm import blow
+
+
+@pytest.mark.databases("sqlite")
+def test_killed_processes_lose_and_double_nothing(new_database: Callable[..., str], tmp_path: Path) -> None:
+    outcome = blow(new_database(), tmp_path, people=40, seed=1, every_seconds=2.0)
+    print(outcome)
+    assert outcome.wrong == []
+    assert sum(outcome.killed.values()) >= 2 and outcome.captured >= 5, f"too calm a storm: {outcome}"
