@@ -63,11 +63,16 @@ class Story:
     steps: int = 0
     ends: dict[int, End] = field(default_factory=dict)
 
-    def begin(self) -> None:
+    def begin(self, session: dict[str, Any] | None = None) -> None:
+        """A fresh club as the seed has it, or with one session that is so."""
         dice = Dice(f"{self.seed} begins")
         self.world.begin()
         self.grudge = dice.choice((0.0, 0.0, 0.0, 0.5))
-        self._found_club(dice)
+        if session is not None:
+            self.slugs.append(make_club_session(**session).slug)
+            self.crowd = Crowd([Person(name, f"{name.lower()}@example.org") for name in NAMES])
+        else:
+            self._found_club(dice)
         self.watch = Watch()
         self.seen = self.watch.before
         self._audited = 0

@@ -79,10 +79,19 @@ class Watch:
                 had_it = old is not None and old["status"] in TAKEN
                 if r["club_session_id"] != session_id or r["status"] not in TAKEN or had_it:
                     continue
+                if r["waitlisted_at"] is None:
+                    self._past_nobody_who_waits(seen, r)
                 mine = order.get(r["id"], len(order))
                 for other in waited:
                     overtaken = order[other["id"]] < mine and other["places"] <= r["places"]
                     must(not overtaken, 9, f"registration {r['id']} got places before {other['id']}, who was earlier")
+
+    def _past_nobody_who_waits(self, seen: Rows, newcomer: RowMapping) -> None:
+        """Also those who wait and are still paying: a free place is theirs or nobody's until that is decided."""
+        for id_, was in self.before.registrations.items():
+            same = was["club_session_id"] == newcomer["club_session_id"] and was["places"] <= newcomer["places"]
+            waits = was["status"] is _R.WAITLISTED and seen.registrations[id_]["status"] is _R.WAITLISTED
+            must(not (same and waits), 9, f"registration {newcomer['id']} was sold a place past {id_}, who waits")
 
     def _on_the_record(self, seen: Rows) -> None:
         """Promise 7, and 6: every move has its entry, and the entries tell of allowed moves only."""
