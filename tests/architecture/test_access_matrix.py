@@ -216,7 +216,8 @@ def test_undeclared_or_misplaced_route_is_found(sqlite_app: Flask, careless: Cal
     careless("/admin/secrets", lambda: "shown")
     careless("/admin/open", public(lambda: "shown"))
     careless("/somewhere-new", signed_in(lambda: "shown"))
-    assert sorted(fault.partition(" ")[0] for fault in undeclared(sqlite_app)) == ["/admin/open", "/admin/secrets", "/somewhere-new"]
+    found = sorted(fault.partition(" ")[0] for fault in undeclared(sqlite_app))
+    assert found == ["/admin/open", "/admin/secrets", "/somewhere-new"]
 
 
 @pytest.mark.parametrize(

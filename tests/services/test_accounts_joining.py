@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from app.models import AccountToken, AuditEntry, OutgoingEmail, Registration, SignIn, User
 from app.rules.refusals import InvalidInput
-from app.services import account_tokens, accounts, accounts_changing, outbox, sign_ins, users
+from app.services import account_letters, account_tokens, accounts, accounts_changing, outbox, sign_ins, users
 from app.transaction import transaction
 from tests.support.accounts import CHEAP, cheap_hashing, letters_to, link_to
 from tests.support.booking import at_once, begin
@@ -73,6 +73,27 @@ def test_same_work_is_done_for_known_and_unknown_addresses(
         work.append(seen)
     assert work[0] == work[1] and len(work[0]) >= 4
     assert {len(letters_to(email)) for email in ("ana@example.org", "abc@example.org")} == {1}
+
+
+def test_a_shortcut_for_unknown_addresses_would_show(
+    app: Flask, statements: Callable[[], AbstractContextManager[list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twin of the test above: the usual mistake, no mail to an address without an account, is seen by it."""
+    make_user(email="ana@example.org")
+    owe = account_letters.owe
+
+    def careless(*args: Any, **facts: Any) -> None:
+        if facts["wanted"] != "no_account":
+            owe(*args, **facts)
+
+    monkeypatch.setattr(account_letters, "owe", careless)
+    accounts.ask_new_password("warm-up@example.org")
+    work = []
+    for email in ("ana@example.org", "abc@example.org"):
+        with statements() as seen:
+            accounts.ask_new_password(email)
+        work.append(seen)
+    assert work[0] != work[1]
 
 
 def test_asking_all_day_fills_no_mailbox_and_a_link_in_it_always_works(app: Flask, clock: FakeClock) -> None:

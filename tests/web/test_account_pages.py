@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 from flask import Flask
@@ -12,6 +14,7 @@ from app.models import SignIn, User
 from app.rules.statuses import Role
 from app.transaction import transaction
 from tests.support.accounts import cheap_hashing, letters_to, link_to
+from tests.support.booking import begin
 from tests.support.factories import PASSWORD, make_club_session, make_free_club_session, make_membership, make_user
 from tests.support.pages import Page, PageClient
 from tests.support.rows import all_of, count_of, the
@@ -193,7 +196,7 @@ def test_calendar_shows_my_places_until_its_address_is_changed(ana: User, app: F
     club_session = make_free_club_session(title="Evening run")
     pages.sign_in("ana@example.org", PASSWORD)
     pages.get(f"/sessions/{club_session.slug}/register")
-    pages.submit(0, name="Ana", email="ana@example.org", places=1)
+    pages.submit("/register/check", name="Ana", email="ana@example.org", places=1)
     pages.submit(f"/sessions/{club_session.slug}/register")
     page = pages.get("/account")
     feed = next(link for link in page.links if link.endswith(".ics") and "/account/calendar/" in link)
@@ -218,7 +221,7 @@ def test_export_holds_what_is_known_and_no_secret(ana: User, app: Flask, pages: 
     club_session = make_free_club_session(title="Evening run")
     pages.sign_in("ana@example.org", PASSWORD)
     pages.get(f"/sessions/{club_session.slug}/register")
-    pages.submit(0, name="Ana", email="ana@example.org", places=1)
+    pages.submit("/register/check", name="Ana", email="ana@example.org", places=1)
     pages.submit(f"/sessions/{club_session.slug}/register")
     page = pages.get("/account/data.json")
     data = json.loads(page.html)
@@ -234,12 +237,24 @@ def test_pay_offer_and_ticket_are_one_step_away(ana: User, app: Flask, pages: Pa
     club_session = make_club_session(title="Badminton")
     pages.sign_in("ana@example.org", PASSWORD)
     pages.get(f"/sessions/{club_session.slug}/register")
-    pages.submit(0, name="Ana", email="ana@example.org", places=1)
+    pages.submit("/register/check", name="Ana", email="ana@example.org", places=1)
     pages.submit(f"/sessions/{club_session.slug}/register", follow=False)
     page = pages.get("/account")
     assert "Pay NZ$12.00" in page.html
     left = pages.submit("/pay")
     assert left.left_for is not None and "checkout" in left.left_for
+
+
+def test_my_page_takes_five_statements_however_much_is_booked(
+    ana: User, app: Flask, pages: PageClient, statements: Callable[[], AbstractContextManager[list[str]]]
+) -> None:
+    pages.sign_in("ana@example.org", PASSWORD)
+    for _ in range(3):
+        with statements() as seen:
+            page = pages.get("/account")
+        assert len(seen) == 5, seen
+        begin(make_free_club_session(), email="ana@example.org", name="Ana", user_id=ana.id, expected_price_cents=0)
+    assert page.text.count("Registered") == 2
 
 
 @pytest.mark.parametrize("target", ["//evil.example", "/\\evil.example", "https://evil.example/", "javascript:alert(1)"])

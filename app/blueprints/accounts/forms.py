@@ -134,7 +134,7 @@ class CodeForm(AccountForm):
         _("Code"),
         filters=[_strip],
         validators=[InputRequired(_("Enter the code")), Length(max=40, message=_("Enter the code as your app shows it"))],
-        widget=GovInput(),
+        widget=GovTextInput(),
         render_kw={"autocomplete": "one-time-code", "spellcheck": "false", "autocapitalize": "characters"},
     )
     next = HiddenField()

@@ -60,6 +60,7 @@ def join(token: str) -> ResponseReturnValue:
             accounts.join(token, form.name.data, form.password.data)
         except Refusal as refusal:
             return show("join", form, refusal, email=link.email)
+        limits.remember_browser(link.email)
         return redirect(url_for("accounts.sign_in", note="joined"), 303)
     return show("join", form, email=link.email)
 
@@ -78,5 +79,6 @@ def new_password(token: str) -> ResponseReturnValue:
             accounts.set_password(token, form.password.data)
         except Refusal as refusal:
             return show("new_password", form, refusal, email=link.email)
+        limits.remember_browser(link.email)
         return redirect(url_for("accounts.sign_in", note="password"), 303)
     return show("new_password", form, email=link.email)
