@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +11,7 @@ from flask import Flask
 from jinja2 import UndefinedError
 from werkzeug.datastructures import MultiDict
 
-from app import clock, templating
+from app import templating
 from app.blueprints.accounts.forms import SignInForm
 from app.blueprints.registration.forms import RegistrationForm
 from app.queries.club_sessions import SessionView
@@ -22,23 +20,10 @@ from app.rules.pricing import Prices, quote
 from app.rules.refunds import Terms
 from app.rules.refusals import NotEnoughPlaces
 from app.rules.statuses import Entry, OrderStatus, PaymentStatus, RefundPolicy, RegistrationStatus, SessionStatus, WaitlistPayment
-from tests.support.settings import safe_settings
+from tests.support.words import NOW, STARTS
 
-NOW = datetime(2026, 11, 21, 2, 10, tzinfo=UTC)
-"""Saturday 21 November 2026, 3:10 in the afternoon in Auckland."""
-STARTS = datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
 SYDNEY = "Australia/Sydney"
 
-
-@pytest.fixture
-def words() -> Iterator[Flask]:
-    """An app with templates and nothing else, inside a context, at NOW."""
-    app = Flask("app")
-    app.secret_key = "for forms only"
-    app.extensions["muster_settings"] = safe_settings("sqlite://")
-    templating.init_templating(app)
-    with clock.reading(lambda: NOW), app.test_request_context("/"):
-        yield app
 
 
 @pytest.mark.parametrize(
@@ -135,70 +120,6 @@ def a_session(*, taken: int) -> SessionView:
         calendar_sequence=0, updated_at=NOW,
         state=capacity.describe(window, counters, NOW), quote=quote(prices), opens_at=None,
     )  # fmt: skip
-
-
-REFUNDS = (
-    "refunded_late",
-    "refunded_double",
-    "refunded_cancelled",
-    "session_cancelled",
-    "waitlist_over",
-    "replaced",
-    "refunded_by_staff",
-    "refunded_mismatch",
-)
-MAILS = ("confirmation", "waitlisted", "booking_link", "cancelled", "offer", "offer_over", *REFUNDS)
-
-
-def a_letter(**changes: object) -> dict[str, object]:
-    """What services.letters stores for a mail."""
-    booked = {
-        "title": "Social badminton & friends",
-        "slug": "social-badminton",
-        "url": "http://muster.test/sessions/social-badminton",
-        "location": "Kepa Road",
-        "starts_at": STARTS.isoformat(),
-        "ends_at": (STARTS + timedelta(hours=2)).isoformat(),
-        "time_zone": "Pacific/Auckland",
-        "places": 2,
-        "registration_reference": "K7M4QX",
-        "calendar_sequence": 0,
-        "refund_terms": {"policy": "full", "until": STARTS.isoformat(), "percent": 100, "fee_cents": 0},
-        "waitlist_position": None,
-    }
-    line = {"description": "Social badminton", "quantity": 2, "unit_amount_cents": 1200, "amount_cents": 2400, "session": booked}
-    letter = {"site_name": "Harbour Social Club", "name": "Mere <Tūhoe>", "currency": "NZD", "total_cents": 2400, "items": [line]}
-    order = {"order_reference": "R8T2WN", "order_url": "http://muster.test/orders/secret", "paid_at": NOW.isoformat()}
-    return {**letter, **order, **changes}
-
-
-def mail(words: Flask, name: str, part: str, **changes: object) -> str:
-    return words.jinja_env.get_template(f"emails/{name}/{part}").render(a_letter(**changes))
-
-
-@pytest.mark.parametrize("name", MAILS)
-def test_each_mail_is_complete_in_both_forms(words: Flask, name: str) -> None:
-    more: dict[str, object] = {"refund": {"amount_cents": 700}} if name in REFUNDS else {}
-    link = "http://muster.test/offers/secret" if name == "offer" else "http://muster.test/orders/secret"
-    more |= {"offer": {"url": link, "registration_id": 1, "minutes": 60}} if name == "offer" else {}
-    assert mail(words, name, "subject.txt", **more).strip().endswith("Social badminton & friends, Saturday 21 November")
-    text, html = mail(words, name, "body.txt", **more), mail(words, name, "body.html", **more)
-    for body in (text, html):
-        assert all(fact in body for fact in ("Saturday 21 November, 6:00 – 8:00 pm", "Kepa Road", "K7M4QX", link))
-        assert ("NZ$7.00" in body) == (name in REFUNDS)
-    assert "Hello Mere <Tūhoe>," in text
-    assert "Hello Mere &lt;Tūhoe&gt;," in html
-
-
-def test_every_mail_has_its_three_parts() -> None:
-    folder = Path(templating.__file__).parent / "templates" / "emails"
-    written = {path.name: {part.name for part in path.iterdir()} for path in folder.iterdir() if path.is_dir()}
-    assert set(MAILS) <= set(written) and all(parts == {"subject.txt", "body.txt", "body.html"} for parts in written.values())
-
-
-def test_a_free_booking_has_no_receipt(words: Flask) -> None:
-    assert "Receipt" not in mail(words, "confirmation", "body.txt", total_cents=0, paid_at=None)
-    assert "Receipt" in mail(words, "confirmation", "body.txt")
 
 
 @pytest.mark.parametrize("colour", ["#0b6e4f", "#ffd400", "#ffffff", "#000000", "#e6007e"])
