@@ -19,7 +19,8 @@ from ..models import Case, ClubSession, LedgerEntry, Reconciliation
 from . import webhooks
 
 _L = LedgerEntry
-CLEARING, CASH, OWED, FEES, DISPUTES, REVENUE = "stripe:clearing", "cash:desk", "owed:refunds", "fees:stripe", "disputes", "revenue:"
+CLEARING, CASH, OWED, FEES = "stripe:clearing", "cash:desk", "owed:refunds", "fees:stripe"
+DISPUTES, REVENUE = "disputes", "revenue:"
 OURS = (CLEARING, CASH, FEES, DISPUTES)
 """Accounts that grow by their debits: what we have and what it costs. The others grow by their credits: what we took and owe."""
 

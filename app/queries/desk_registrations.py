@@ -82,8 +82,9 @@ def of_session(slug: str, wanted: Wanted, number: int = 1, *, with_checkouts: bo
 def _matching(slug: str, wanted: Wanted) -> Select[Any]:
     statement = (
         select(
-            _R.id, _R.order_id, _R.token, _R.reference, _R.name, _R.email, _R.places, _R.status, _R.payment_status, _R.price_cents,
-            _R.amount_paid_cents, _R.created_at, _R.offer_expires_at, Order.hold_expires_at, Order.token.label("order_token"),
+            _R.id, _R.order_id, _R.token, _R.reference, _R.name, _R.email, _R.places, _R.status, _R.payment_status,
+            _R.price_cents, _R.amount_paid_cents, _R.created_at, _R.offer_expires_at, Order.hold_expires_at,
+            Order.token.label("order_token"),
         )
         .join(ClubSession, ClubSession.id == _R.club_session_id)
         .outerjoin(Order, Order.id == _R.order_id)
