@@ -6,8 +6,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..integrations.payments import Dispute
-from ..models import Payment
+from ..models import Case, LedgerEntry, Payment
 from . import audit, cases, ledger
+
+ENDED = ("won", "lost")
 
 
 def record(db: Session, dispute: Dispute, actor: str) -> None:
@@ -15,7 +17,9 @@ def record(db: Session, dispute: Dispute, actor: str) -> None:
     if dispute.payment_intent_id is None:
         return
     payment = db.execute(select(Payment).where(Payment.payment_intent_id == dispute.payment_intent_id)).scalar_one_or_none()
-    if payment is None:
+    if payment is None or dispute.status.startswith("warning_"):  # a bank's question: no money has moved
+        return
+    if dispute.status not in ENDED and _decided(db, dispute.id):  # told late: the end was known before the beginning
         return
     key, cents, currency = f"dispute:{dispute.id}", dispute.amount_cents, dispute.currency
     ledger.book(db, f"{key}:held", ledger.DISPUTES, ledger.CLEARING, cents, currency, payment_id=payment.id)
@@ -29,3 +33,10 @@ def record(db: Session, dispute: Dispute, actor: str) -> None:
         name = key if kind == "dispute_opened" else f"{key}:lost"
         cases.open_case(db, name, kind, order_id=payment.order_id, payment_id=payment.id, dispute=dispute.id, cents=cents)
     audit.record(db, actor, f"dispute_{dispute.status}", "order", payment.order_id, payment=payment.id, cents=cents)
+
+
+def _decided(db: Session, dispute_id: str) -> bool:
+    """Whether the dispute was won or lost before."""
+    won = select(LedgerEntry.id).where(LedgerEntry.entry_key == f"dispute:{dispute_id}:won")
+    lost = select(Case.id).where(Case.dedupe_key == f"dispute:{dispute_id}:lost")
+    return db.execute(won).first() is not None or db.execute(lost).first() is not None
