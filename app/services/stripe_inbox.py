@@ -6,6 +6,7 @@ Called by the webhook and, for what could not be processed at first, by the work
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
 
 from flask import current_app
@@ -15,13 +16,15 @@ from sqlalchemy.orm import Session
 from .. import clock
 from ..extensions import db as flask_db
 from ..integrations import gateway
-from ..integrations.payments import Event
+from ..integrations.payments import Checkout, CheckoutStatus, Event
 from ..models import Payment, Refund, StripeEvent
 from ..transaction import retried, transaction
 from . import audit, cases, disputes, fulfilment, refunds
 from .writes import changed, insert_once
 
 MAX_ATTEMPTS = 20
+RETRY = timedelta(seconds=30)
+"""What cannot be matched or processed rests so long after each try: ten minutes in all, then it is a case."""
 HANDLED = (
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
@@ -97,7 +100,7 @@ def _checkout(db: Session, event: Event) -> None:
         return  # another app on the same account
     payment = fulfilment.find_payment(db, event.checkout)
     if payment is None:
-        if event.checkout.ours:
+        if event.checkout.ours and event.checkout.status is CheckoutStatus.COMPLETE:
             raise Unmatched("names an order that is not in our record")
         return
     if event.type == "checkout.session.async_payment_failed":
@@ -135,9 +138,20 @@ def _keep(event: Event, error: str) -> Received:
             waiting = (StripeEvent.id == event.id, StripeEvent.processed_at.is_(None))
             db.execute(update(StripeEvent).where(*waiting).values(attempts=StripeEvent.attempts + 1, last_error=error))
             row = db.execute(select(StripeEvent.attempts).where(StripeEvent.id == event.id)).scalar_one()
-            if row >= MAX_ATTEMPTS:
+            if row >= MAX_ATTEMPTS and event.checkout is not None and event.checkout.paid:
+                open_unknown(db, event.checkout)
+            elif row >= MAX_ATTEMPTS:
                 cases.open_case(db, f"event:{event.id}", "event_unmatched", event=event.id, type=event.type)
     return Received.KEPT
+
+
+def open_unknown(db: Session, checkout: Checkout) -> None:
+    """Money of ours for an order that is not in our record (an older backup was restored): one case, whoever finds it."""
+    cases.open_case(
+        db, f"intent:{checkout.payment_intent_id or checkout.id}", "unknown_payment", checkout=checkout.id,
+        reference=checkout.order_reference, cents=checkout.amount_total_cents, currency=checkout.currency,
+        payment_intent=checkout.payment_intent_id,
+    )  # fmt: skip
 
 
 def take(event: Event) -> bool:
@@ -149,15 +163,20 @@ def take(event: Event) -> bool:
 
 
 def retry_unprocessed(limit: int = 50) -> int:
-    """Try kept events again; returns how many."""
-    waiting = select(StripeEvent.payload).where(StripeEvent.processed_at.is_(None), StripeEvent.attempts < MAX_ATTEMPTS)
-    payloads = flask_db.session.execute(waiting.order_by(StripeEvent.created_at).limit(limit)).scalars().all()
-    for payload in payloads:
+    """Try kept events again, each in its turn; returns how many."""
+    now = clock.now()
+    waiting = select(StripeEvent.payload, StripeEvent.created_at, StripeEvent.attempts).where(
+        StripeEvent.processed_at.is_(None), StripeEvent.attempts < MAX_ATTEMPTS
+    )
+    rows = flask_db.session.execute(waiting.order_by(StripeEvent.attempts, StripeEvent.created_at).limit(limit)).all()
+    due = [row.payload for row in rows if row.created_at + RETRY * row.attempts <= now]
+    for payload in due:
         event = gateway().read_event(payload)
         try:
             _take(event)
         except Unmatched as error:
             _keep(event, str(error))
-        except Exception:
+        except Exception as error:
             current_app.logger.exception("event %s failed; it stays in the inbox", event.id)
-    return len(payloads)
+            _keep(event, f"failed: {type(error).__name__}")
+    return len(due)

@@ -13,6 +13,7 @@ from app.models import Case, LedgerEntry, Order, StripeEvent
 from app.services import fulfilment, letters, stripe_inbox
 from tests.support.booking import at_once, begin, event, mails, order_of, signature, states, taken, work
 from tests.support.client import OutsideClient
+from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session
 from tests.support.outage import database_away
 from tests.support.rows import all_of, count_of, the
@@ -260,7 +261,7 @@ def test_checkout_of_another_app_on_the_account_is_answered_and_left_alone(app: 
     assert states(token) == ("pending", "held", ["open"]) and count_of(Case) == 0 and count_of(LedgerEntry) == 0
 
 
-def test_ours_but_unknown_is_kept_until_a_person_looks(app: Flask, stripe_simulator: Any) -> None:
+def test_ours_but_unknown_is_kept_until_a_person_looks(app: Flask, stripe_simulator: Any, clock: FakeClock) -> None:
     begin(make_club_session())
     stripe_simulator.pay()
     theirs = {"id": "cs_test_lost", "client_reference_id": "ZZZZZZ", "metadata": {"orderId": "ZZZZZZ"}}
@@ -270,19 +271,23 @@ def test_ours_but_unknown_is_kept_until_a_person_looks(app: Flask, stripe_simula
     row = the(StripeEvent, id=made["id"])
     assert row.processed_at is None and row.attempts == 1 and row.last_error
     work()
+    assert the(StripeEvent, id=made["id"]).attempts == 1, "each try has its time"
+    clock.advance(minutes=11)
+    work()
     assert the(StripeEvent, id=made["id"]).attempts == stripe_inbox.MAX_ATTEMPTS
-    assert the(Case, kind="event_unmatched").detail["event"] == made["id"]
+    assert the(Case).kind == "unknown_payment" and the(Case).detail["reference"] == "ZZZZZZ"
     before = count_of(StripeEvent)
     assert send(app, body, signature(body))[1] == {"received": "kept"} and count_of(StripeEvent) == before and count_of(Case) == 1
 
 
 def test_kept_event_is_processed_once_its_order_is_there(
-    app: Flask, stripe_simulator: Any, monkeypatch: pytest.MonkeyPatch
+    app: Flask, stripe_simulator: Any, monkeypatch: pytest.MonkeyPatch, clock: FakeClock
 ) -> None:
     body = completed(app, stripe_simulator)
     with monkeypatch.context() as not_there_yet:
         not_there_yet.setattr(fulfilment, "find_payment", lambda *_: None)
         assert send(app, body, signature(body))[1] == {"received": "kept"}
+    clock.advance(seconds=31)
     work()
     assert states(order_token())[:2] == ("paid", "registered") and mails() == ["confirmation"]
     assert [row for row in all_of(StripeEvent) if row.processed_at is None] == []
