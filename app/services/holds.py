@@ -38,12 +38,14 @@ def settle_unsettled_payments() -> int:
 
 
 def _each(ids: Select[int], work: Callable[[int], object]) -> int:
-    """Do each by itself: one that fails is logged and stays due, the rest go on."""
+    """Do each by itself: one that fails is logged and stays due, the rest go on. Returns how many did not fail."""
     found = db.session.execute(ids).scalars().all()
     end_read()
+    done = 0
     for one in found:
         try:
             work(one)
+            done += 1
         except Exception:
             current_app.logger.exception("%s %s failed; it stays due", getattr(work, "__name__", "work"), one)
-    return len(found)
+    return done

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from flask import current_app
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -17,7 +18,7 @@ from ..models import ClubSession, Order, OutgoingEmail, Payment, Registration
 from ..rules import holds
 from ..rules.refusals import OfferOver
 from ..rules.statuses import UNSETTLED, OrderStatus, PaymentState, RegistrationStatus
-from ..transaction import retried, transaction
+from ..transaction import end_read, retried, transaction
 from . import audit, letters, orders, places, resale, waitlist
 from .writes import changed
 
@@ -69,7 +70,14 @@ def expire_due_offers() -> int:
         Registration.status == RegistrationStatus.OFFERED, Registration.offer_expires_at <= clock.now()
     )
     ids = flask_db.session.execute(due.order_by(Registration.offer_expires_at).limit(BATCH)).scalars().all()
-    return sum(_expire(registration_id) for registration_id in ids)
+    end_read()
+    ended = 0
+    for registration_id in ids:
+        try:
+            ended += _expire(registration_id)
+        except Exception:
+            current_app.logger.exception("offer %s not ended; it stays due", registration_id)
+    return ended
 
 
 @retried

@@ -24,6 +24,8 @@ from .writes import changed, insert_once
 
 STRIPE = "stripe"
 RETRY = timedelta(minutes=1)
+MANY = 30
+"""After so many tries, half an hour of them, a person should know; the trying goes on."""
 KEYS_LIVE = timedelta(hours=23)
 """Stripe forgets idempotency keys after a day: an older intent is looked up before it is repeated."""
 STATUSES = {
@@ -94,7 +96,10 @@ def send_due_refunds(limit: int = 50) -> int:
     )
     ids = flask_db.session.execute(due.order_by(Refund.next_attempt_at).limit(limit)).scalars().all()
     for refund_id in ids:
-        send_refund(refund_id)
+        try:
+            send_refund(refund_id)
+        except Exception:
+            current_app.logger.exception("refund %s failed; it rests until its lease is over", refund_id)
     return len(ids)
 
 
@@ -134,10 +139,17 @@ def _claim(refund_id: int) -> tuple[str, int, str, datetime] | None:
         if not changed(db, update(Refund).where(*due).values(lease)):
             return None
         row = db.execute(
-            select(Payment.payment_intent_id, Refund.amount_cents, Refund.idempotency_key, Refund.created_at)
+            select(
+                Payment.payment_intent_id, Payment.order_id, Refund.payment_id, Refund.amount_cents, Refund.idempotency_key,
+                Refund.created_at, Refund.attempts, Refund.last_error,
+            )
             .join(Payment, Payment.id == Refund.payment_id)
             .where(Refund.id == refund_id)
-        ).one()
+        ).one()  # fmt: skip
+        if row.attempts >= MANY:
+            stuck = {"refund": refund_id, "attempts": row.attempts, "error": row.last_error}
+            key = f"refund:{refund_id}:stuck"
+            cases.open_case(db, key, "refund_stuck", order_id=row.order_id, payment_id=row.payment_id, **stuck)
         if row.payment_intent_id is None:
             return None
         return row.payment_intent_id, row.amount_cents, row.idempotency_key, row.created_at
@@ -154,6 +166,7 @@ def record(db: Session, refund_id: int, answer: ProviderRefund, actor: str) -> N
         .where(Refund.id == refund_id, Refund.status.in_(sources(REFUND_MOVES, status)))
         .values(status=status, provider_ref=answer.id, next_attempt_at=None, last_error=answer.failure_reason)
     )
+    cases.close_by_key(db, f"refund:{refund_id}:stuck", "answered")
     audit.record(db, actor, f"refund_{status}", "refund", refund_id, cents=refund.amount_cents)
     names = {"payment_id": refund.payment_id, "refund_id": refund.id}
     currency = db.execute(select(Payment.currency).where(Payment.id == refund.payment_id)).scalar_one()
