@@ -44,6 +44,8 @@ class Report:
     ledger_cents: int = 0
     open_cases: int = 0
     unreachable: str | None = None
+    failed: int = 0
+    """Things that could not be mended because of an error of ours; the log has it."""
     mended: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     @property
@@ -52,7 +54,7 @@ class Report:
 
     @property
     def in_order(self) -> bool:
-        return not (self.difference_cents or self.open_cases or self.unreachable)
+        return not (self.difference_cents or self.open_cases or self.unreachable or self.failed)
 
 
 def reconcile() -> Report:
@@ -61,7 +63,7 @@ def reconcile() -> Report:
     since = clock.now() - STRIPE_KEEPS
     try:
         _each(report, "events", gateway().undelivered_events(stripe_inbox.HANDLED, since), _missed_event)
-        report.mended["payments"] = _settle_open()
+        report.mended["payments"] = _settle_open(report)
         _each(report, "checkouts", gateway().paid_checkouts(since), _missed_checkout)
         refunds.send_due_refunds()
         _each(report, "refunds", gateway().refunds(since), _missed_refund)
@@ -86,21 +88,31 @@ def reconcile_if_due() -> int:
 
 
 def _each(report: Report, name: str, things: Iterable[T], mend: Callable[[T], bool]) -> None:
-    """Read a page, then mend one by one: the call and the transactions take turns, one never inside the other."""
-    for thing in list(things):
-        report.mended[name] += int(mend(thing))
+    """Read all, then mend one by one, oldest first: the call and the transactions take turns, one never inside the other."""
+    for thing in reversed(list(things)):
+        try:
+            report.mended[name] += int(mend(thing))
+        except GatewayError:
+            raise
+        except Exception:  # one that cannot be mended must not hide the rest
+            report.failed += 1
+            current_app.logger.exception("reconciling: one of the %s failed", name)
 
 
 def _missed_event(event: Event) -> bool:
     return stripe_inbox.take(event)
 
 
-def _settle_open() -> int:
+def _settle_open(report: Report) -> int:
     """Look up every payment that may still become money, due or not."""
     ids = flask_db.session.execute(select(Payment.id).where(Payment.status.in_(UNSETTLED)).order_by(Payment.id)).scalars().all()
     end_read()
     for payment_id in ids:
-        ending.settle_payment(payment_id)
+        try:
+            ending.settle_payment(payment_id)
+        except Exception:
+            report.failed += 1
+            current_app.logger.exception("reconciling: payment %s failed", payment_id)
     still = select(func.count()).select_from(Payment).where(Payment.id.in_(ids), Payment.status.in_(UNSETTLED))
     return len(ids) - int(flask_db.session.execute(still).scalar_one())
 
@@ -113,10 +125,7 @@ def _missed_checkout(checkout: Checkout) -> bool:
     with transaction() as db:
         payment = fulfilment.find_payment(db, checkout)
         if payment is None:
-            cases.open_case(
-                db, f"checkout:{checkout.id}", "unknown_payment", checkout=checkout.id, reference=checkout.order_reference,
-                cents=checkout.amount_total_cents, currency=checkout.currency, payment_intent=checkout.payment_intent_id,
-            )  # fmt: skip
+            stripe_inbox.open_unknown(db, checkout)
             return False
         applied = fulfilment.apply(db, payment.id, checkout, audit.WORKER)
         return applied in (fulfilment.Applied.FULFILLED, fulfilment.Applied.REFUNDED)
@@ -159,7 +168,7 @@ def _compare(report: Report, lines: list[Movement]) -> None:
     for intent, unknown in by_intent.items():
         if intent not in ours and any(line.ours for line in unknown):
             report.stripe_cents += sum(line.net_cents for line in unknown)
-            _unknown(intent, unknown)
+            report.ledger_cents += _unknown(intent, unknown)
 
 
 def _payments() -> dict[str, int]:
@@ -225,10 +234,23 @@ def _case(payment_id: int, there: int, here: int) -> None:
 
 
 @retried
-def _unknown(intent: str, lines: list[Movement]) -> None:
+def _unknown(intent: str, lines: list[Movement]) -> int:
+    """Money of ours for an order we do not know: a case, and held in suspense so that the books stay Stripe's. Cents booked.
+
+    Somebody may have paid this very minute, and be known in the next: such a payment is left alone until it rests.
+    """
+    key, cents = f"intent:{intent}", sum(line.net_cents for line in lines)
+    moving = clock.now().timestamp() - max(line.created_at for line in lines) < STILL_MOVING.total_seconds()
     with transaction() as db:
-        cents = sum(line.net_cents for line in lines)
-        cases.open_case(db, f"intent:{intent}", "unknown_payment", payment_intent=intent, cents=cents, currency=lines[0].currency)
+        if moving and db.execute(select(Case.id).where(Case.dedupe_key == key)).first() is None:
+            return 0
+        cases.open_case(db, key, "unknown_payment", payment_intent=intent, cents=cents, currency=lines[0].currency)
+        for line in lines:
+            gross = line.net_cents + line.fee_cents
+            debit, credit = (ledger.CLEARING, ledger.SUSPENSE) if gross > 0 else (ledger.SUSPENSE, ledger.CLEARING)
+            ledger.book(db, f"unknown:{line.id}", debit, credit, abs(gross), line.currency)
+            ledger.book(db, f"fee:{line.id}", ledger.FEES, ledger.CLEARING, line.fee_cents, line.currency)
+    return cents
 
 
 @retried
