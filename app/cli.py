@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import click
 from flask import Flask, current_app
 
 from . import jobs
-from .config import SettingsError, current_settings, unsafe
+from .config import current_settings, unsafe
 from .rules.addresses import normalise_email
 from .rules.refusals import Refusal
 from .rules.statuses import Role
@@ -64,6 +65,7 @@ def worker(once: bool) -> None:
             click.echo(f"{name}: {count}")
         return
     background = jobs.Worker(_app())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # how systemd and containers say stop: finish what runs
     background.start()
     click.echo("Worker running. Stop it with Ctrl-C.")
     try:
@@ -86,6 +88,8 @@ def reconcile() -> None:
         click.echo(f"✗ Stripe could not be reached: {report.unreachable}. Nothing is lost; run this again.")
     else:
         click.echo(f"Stripe's lines sum to {report.stripe_cents}, the books to {report.ledger_cents}.")
+    if report.failed:
+        click.echo(f"✗ {report.failed} things could not be mended because of an error: see the log.")
     for line in open_cases.lines():
         click.echo(f"✗ {line}")
     if not report.in_order:
@@ -120,6 +124,7 @@ def doctor() -> None:
     from .services import health_check
 
     findings = [*unsafe(current_settings()), *health_check.findings(), *health_check.silent_webhooks()]
+    click.echo(health_check.last_webhook())
     for finding in findings:
         click.echo(f"✗ {finding}")
     if findings:
@@ -138,7 +143,7 @@ def demo(port: int) -> None:
 
 def _require_safe() -> None:
     if problems := unsafe(current_settings()):
-        raise SettingsError("Muster does not start:\n- " + "\n- ".join(problems))
+        raise click.ClickException("Muster does not start:\n- " + "\n- ".join(problems))
 
 
 def _words(refusal: Refusal) -> str:

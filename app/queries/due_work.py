@@ -6,23 +6,42 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from ..extensions import db
 from ..models import Order, OutgoingEmail, Payment, Refund, StripeEvent
-from ..rules.statuses import UNSETTLED, OrderStatus, RefundStatus
+from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus, RefundStatus
+from . import webhooks
+
+EVENT_TRIES = 20
+"""An event that was tried so often is a case by now, and not due any more (services.stripe_inbox.MAX_ATTEMPTS)."""
 
 
 def ages(now: datetime) -> dict[str, int]:
-    """Seconds since the oldest row of each kind fell due; 0 when nothing is due."""
+    """Seconds since the oldest row of each kind fell due; 0 when nothing is due.
+
+    A hold is not late while Stripe was asked and has not decided: then its payment is what is looked up again.
+    """
+    asked = or_(Payment.attempts > 0, Payment.status == PaymentStatus.PROCESSING)
+    undecided = select(Payment.id).where(Payment.order_id == Order.id, Payment.status.in_(UNSETTLED), asked)
     oldest = {
         "mail": select(func.min(OutgoingEmail.next_attempt_at)).where(
             OutgoingEmail.sent_at.is_(None), OutgoingEmail.failed_at.is_(None)
         ),
-        "holds": select(func.min(Order.hold_expires_at)).where(Order.status == OrderStatus.PENDING),
+        "holds": select(func.min(Order.hold_expires_at)).where(
+            Order.status == OrderStatus.PENDING, ~undecided.exists()
+        ),
         "payments": select(func.min(Payment.next_check_at)).where(Payment.status.in_(UNSETTLED)),
         "refunds": select(func.min(Refund.next_attempt_at)).where(Refund.status == RefundStatus.REQUESTED),
-        "events": select(func.min(StripeEvent.created_at)).where(StripeEvent.processed_at.is_(None)),
+        "events": select(func.min(StripeEvent.created_at)).where(
+            StripeEvent.processed_at.is_(None), StripeEvent.attempts < EVENT_TRIES
+        ),
     }
     row = db.session.execute(select(*(statement.scalar_subquery().label(name) for name, statement in oldest.items()))).one()
     return {name: max(0, int((now - moment).total_seconds())) if moment else 0 for name, moment in row._mapping.items()}
+
+
+def last_webhook_at() -> datetime | None:
+    """When Stripe last told us something by itself; None: never."""
+    told: datetime | None = db.session.execute(select(webhooks.last_told())).scalar_one()
+    return told

@@ -10,9 +10,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .. import clock
 from ..extensions import db
-from ..models import ClubSession, OutgoingEmail, Payment, Refund, Registration
+from ..models import ClubSession, LedgerEntry, OutgoingEmail, Payment, Refund, Registration
 from ..queries import due_work, webhooks
 from ..rules.statuses import TAKEN, WAITING, PaymentStatus, RefundStatus
+from . import ledger
 
 LATE_SECONDS = 15 * 60
 
@@ -22,7 +23,7 @@ def findings() -> list[str]:
     try:
         if problem := _migrations():
             return [problem]
-        return [*_counters(), *_money(), *_late(), *_failed_mail()]
+        return [*_counters(), *_money(), *_ledger(), *_late(), *_failed_mail()]
     except SQLAlchemyError as error:
         return [f"DATABASE_URL: the database does not answer ({type(error).__name__})."]
 
@@ -73,6 +74,27 @@ def _money() -> list[str]:
     return [*found, *([f"{double} orders keep two payments."] if double else [])]
 
 
+def _ledger() -> list[str]:
+    """What the books say came in with each payment is what was captured, and what left with each refund what was sent."""
+    came = (
+        select(func.coalesce(func.sum(LedgerEntry.amount_cents), 0))
+        .where(LedgerEntry.payment_id == Payment.id, LedgerEntry.refund_id.is_(None))
+        .where(LedgerEntry.debit_account.in_([ledger.CLEARING, ledger.CASH]), LedgerEntry.credit_account != ledger.DISPUTES)
+        .scalar_subquery()
+    )
+    went = (
+        select(func.coalesce(func.sum(LedgerEntry.amount_cents), 0))
+        .where(LedgerEntry.refund_id == Refund.id, LedgerEntry.debit_account == ledger.OWED)
+        .scalar_subquery()
+    )
+    sent = Refund.status.in_([RefundStatus.PENDING, RefundStatus.SUCCEEDED])
+    payments = select(func.count()).select_from(Payment).where(came != Payment.captured_cents)
+    refunds = select(func.count()).select_from(Refund).where(sent, went != Refund.amount_cents)
+    wrong, wrong_refunds = db.session.execute(select(payments.scalar_subquery(), refunds.scalar_subquery())).one()
+    found = [f"Ledger: {wrong} payments are not in the books as they were captured."] if wrong else []
+    return [*found, *([f"Ledger: {wrong_refunds} refunds are not in the books as they were sent."] if wrong_refunds else [])]
+
+
 def _late() -> list[str]:
     return [
         f"Background work is late: the oldest {kind} have been due for {seconds // 60} minutes."
@@ -89,10 +111,22 @@ def _failed_mail() -> list[str]:
 
 def silent_webhooks() -> list[str]:
     """A sentence when people pay and Stripe does not tell us. Nothing is wrong in the database then, only slow."""
-    paid_at = webhooks.silence()
+    try:
+        paid_at = webhooks.silence()
+    except SQLAlchemyError:  # `findings` says what is wrong with the database
+        return []
     if paid_at is None:
         return []
     return [
         f"Stripe's messages do not come: somebody paid at {paid_at:%Y-%m-%d %H:%M} UTC and no webhook told us. Payments are found"
         " by asking, a little later. Check the webhook at Stripe and STRIPE_WEBHOOK_SECRET."
     ]
+
+
+def last_webhook() -> str:
+    """When Stripe last told us something by itself, in a sentence."""
+    try:
+        told = due_work.last_webhook_at()
+    except SQLAlchemyError:
+        told = None
+    return f"The last webhook came at {told:%Y-%m-%d %H:%M} UTC." if told else "No webhook has come from Stripe yet."

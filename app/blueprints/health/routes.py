@@ -22,6 +22,6 @@ def healthz() -> ResponseReturnValue:
 @bp.get("/readyz")
 @operator
 def readyz() -> ResponseReturnValue:
-    """The database answers; how old the oldest due work is, in seconds, of each kind. 503 when it does not."""
-    ages = due_work.ages(clock.now())
-    return {"status": "ready", "oldestDueSeconds": ages}
+    """The database answers; how old the oldest due work is, in seconds, of each kind, and when the last webhook came."""
+    ages, told = due_work.ages(clock.now()), due_work.last_webhook_at()
+    return {"status": "ready", "oldestDueSeconds": ages, "lastWebhookAt": told.isoformat() if told else None}
