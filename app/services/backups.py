@@ -8,6 +8,7 @@ import sqlite3
 import subprocess  # noqa: S404 - pg_dump is PostgreSQL's own way to a consistent copy
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import make_url
 
@@ -29,6 +30,8 @@ def write(file: Path) -> int:
         raise BackupFailed(f"The folder {file.absolute().parent} does not exist.")
     part = file.with_name(f".{file.name}.part")
     try:
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)  # everybody's names and addresses are in it
         if current_settings().is_sqlite:
             _sqlite(part)
         else:
@@ -42,7 +45,7 @@ def write(file: Path) -> int:
 def _sqlite(part: Path) -> None:
     """SQLite's own online backup: page by page, consistent, without stopping the writers."""
     source = make_url(current_settings().database_url).database or ""
-    with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as live, closing(sqlite3.connect(part)) as copy:
+    with closing(sqlite3.connect(f"file:{quote(source)}?mode=ro", uri=True)) as live, closing(sqlite3.connect(part)) as copy:
         live.backup(copy)
         copy.execute("PRAGMA journal_mode=delete")
 

@@ -12,23 +12,34 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
-from ..models import ClubSession, Order, OutgoingEmail, Payment, Registration
+from ..models import ClubSession, Order, OutgoingEmail, Payment, Registration, StripeEvent
 from ..rules.statuses import ACTIVE, RegistrationStatus
 from ..transaction import retried, transaction
 from . import audit
 
 KEEP = timedelta(days=2 * 365)
 """How long after a session somebody may still ask about a booking."""
+KEEP_EVENTS = timedelta(days=90)
+"""Stripe itself forgets an event after 30 days; its id stays, so that a repetition is still known."""
 BATCH = 500
 FORGOTTEN = "(forgotten)"
 
 
 def purge() -> int:
     """Anonymise every booking whose session ended longer ago than KEEP; returns how many. Repeating it changes nothing more."""
+    _empty_events()
     done = 0
     while batch := _purge_batch():
         done += batch
     return done
+
+
+@retried
+def _empty_events() -> None:
+    """What Stripe told us holds names and addresses: long after it was acted on, only that it came is kept."""
+    old = (StripeEvent.processed_at < clock.now() - KEEP_EVENTS,)
+    with transaction() as db:
+        db.execute(update(StripeEvent).where(*old).values(payload={}).execution_options(synchronize_session=False))
 
 
 @retried
