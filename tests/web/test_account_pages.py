@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -233,7 +234,7 @@ def test_export_holds_what_is_known_and_no_secret(ana: User, app: Flask, pages: 
         assert secret and secret not in page.html
 
 
-def test_pay_offer_and_ticket_are_one_step_away(ana: User, app: Flask, pages: PageClient, stripe_simulator: object) -> None:
+def test_paying_and_the_receipt_are_one_step_away(ana: User, app: Flask, pages: PageClient, stripe_simulator: Any) -> None:
     club_session = make_club_session(title="Badminton")
     pages.sign_in("ana@example.org", PASSWORD)
     pages.get(f"/sessions/{club_session.slug}/register")
@@ -242,7 +243,13 @@ def test_pay_offer_and_ticket_are_one_step_away(ana: User, app: Flask, pages: Pa
     page = pages.get("/account")
     assert "Pay NZ$12.00" in page.html
     left = pages.submit("/pay")
-    assert left.left_for is not None and "checkout" in left.left_for
+    assert left.left_for is not None and "/c/pay/" in left.left_for
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    page = pages.get("/account")
+    assert "Registered" in page.text and "paid NZ$12.00" in page.text and "Pay NZ$12.00" not in page.html
+    page = pages.get(next(path for words, path in page.links.items() if words.startswith("Booking ")))
+    assert page.h1 == "You are registered" and page.tree.with_class("receipt")
 
 
 def test_my_page_takes_five_statements_however_much_is_booked(
