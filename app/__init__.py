@@ -25,12 +25,13 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _wire_ground(app: Flask, settings: Settings) -> None:
+    from .logs import init_logs
     from .transaction import prepare_engine
 
+    init_logs(app)
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = (
-        {} if settings.is_sqlite else {"pool_size": 8, "max_overflow": 8, "pool_pre_ping": True}
-    )
+    pool = {} if settings.is_sqlite else {"pool_size": 8, "max_overflow": 8, "pool_pre_ping": True}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True, **pool}  # values people typed belong in no log
     INSTANCE.mkdir(exist_ok=True)
     db.init_app(app)
     migrate.init_app(app, db)

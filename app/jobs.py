@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from . import clock
 from .config import Settings
+from .logs import describe
 from .worker_slots import Slot
 
 APP = "muster"
@@ -169,10 +169,8 @@ _workflow = DBOS.workflow(name=WORKFLOW)(_run_job)
 
 
 def _log_failure(what: str, error: Exception) -> None:
-    """Name the error and the place but not its message: a database's message repeats the values it was given."""
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    where = " > ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
-    log.error("%s failed: %s at %s", what, type(error).__name__, where)
+    """Name the error and the place but not its message."""
+    log.error("%s failed: %s", what, describe(error))
 
 
 class Worker:

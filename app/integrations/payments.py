@@ -17,7 +17,7 @@ class GatewayError(Exception):
 
 
 class GatewayRefused(GatewayError):
-    """The provider answered: no (400, 401, 402, 403, 404). Nothing happened there; the same call would fail again."""
+    """The provider answered: no (400, 402, 404). Nothing happened there; the same call would fail again."""
 
 
 class GatewayMissing(GatewayRefused):
@@ -25,7 +25,7 @@ class GatewayMissing(GatewayRefused):
 
 
 class GatewayBusy(GatewayError):
-    """The provider turned the call away before acting (429). Nothing happened there; the same call may succeed later."""
+    """The provider turned the call away before acting (429, 401, 403). Nothing happened there; it may succeed later."""
 
 
 class GatewayUnknown(GatewayError):

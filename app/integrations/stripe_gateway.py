@@ -179,7 +179,8 @@ class StripeGateway:
         end_read()  # no pooled connection waits for Stripe
         try:
             return call()
-        except stripe.RateLimitError as error:
+        except (stripe.RateLimitError, stripe.AuthenticationError, stripe.PermissionError) as error:
+            # Turned away before acting. A wrong key is the operator's to mend; the same call then succeeds.
             raise GatewayBusy(_describe(error)) from error
         except (stripe.APIConnectionError, stripe.APIError, stripe.IdempotencyError) as error:
             # An IdempotencyError says that some call with this key did act: what it made is not known here.

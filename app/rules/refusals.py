@@ -45,7 +45,7 @@ class SessionFull(Refusal):
 
 class NotEnoughPlaces(Refusal):
     status = 409
-    text = words("Only %(left)s places are left. Choose a smaller number.")
+    text = words("Places left: %(left)s. Choose a smaller number.")
     field = "places"
 
 

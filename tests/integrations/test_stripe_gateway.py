@@ -83,7 +83,7 @@ def test_expire_then_look(params: dict[str, Any], stripe_simulator: Any) -> None
 
 @pytest.mark.parametrize(("kind", "error", "calls"), [
     ("500", GatewayUnknown, 2), ("409", GatewayUnknown, 2), ("refused", GatewayUnknown, 2), ("429", GatewayBusy, 1),
-    ("401", GatewayRefused, 1),
+    ("401", GatewayBusy, 1),
 ])  # fmt: skip
 def test_each_failure_says_whether_the_call_may_have_acted(
     params: dict[str, Any], stripe_simulator: Any, kind: str, error: type[Exception], calls: int

@@ -84,7 +84,7 @@ def test_group_that_no_longer_fits_is_asked_for_a_smaller_number(walk: Walk, str
     set_places = registrations.Applicant("Somebody", "somebody@example.org", 2, 1200, "other")
     registrations.register(session.slug, set_places)
     assert walk.press("Pay NZ$36.00") == 409
-    assert "Only 2 places are left. Choose a smaller number." in walk.text
+    assert "Places left: 2. Choose a smaller number." in walk.text
     assert walk.page.locator("[name=name]").input_value() == "Ana Petrova"
     walk.look("form, too many places")
     walk.fill(places="2")

@@ -253,7 +253,7 @@ def test_last_place_taken_meanwhile_is_told_with_the_form_or_the_full_page(
     check(other, club_session, email="ben@example.org")
     confirm(other)
     page = confirm(pages)
-    assert (page.status, page.errors) == (409, ["Only 1 places are left. Choose a smaller number."])
+    assert (page.status, page.errors) == (409, ["Places left: 1. Choose a smaller number."])
     assert page.form("/register")["name"] == "Ana Lee" and taken(club_session) == 1
 
 

@@ -80,7 +80,7 @@ def test_deadlines_say_today_or_the_day(words: Flask) -> None:
 
 
 def test_refusals_are_filled_in(words: Flask) -> None:
-    assert templating.refusal_text(NotEnoughPlaces(left=2)) == "Only 2 places are left. Choose a smaller number."
+    assert templating.refusal_text(NotEnoughPlaces(left=2)) == "Places left: 2. Choose a smaller number."
 
 
 def test_paragraphs_keep_lines_and_drop_blanks() -> None:
