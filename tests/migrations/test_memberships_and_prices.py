@@ -1,4 +1,4 @@
-"""Revision 0002 with memberships, prices and lines in the tables: what was there before it stays, both ways; on both databases."""
+"""Revision 0002 with memberships, prices and lines in the tables: what was there before it stays, down and up."""
 
 from __future__ import annotations
 

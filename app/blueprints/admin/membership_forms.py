@@ -1,0 +1,121 @@
+"""The desk's forms about membership: a plan, a membership given, and one changed. Called by its views."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from govuk_frontend_wtf.wtforms_widgets import GovInput, GovRadioInput, GovTextArea, GovTextInput
+from wtforms import RadioField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, ValidationError
+
+from ...queries.membership_plans import PlanView
+from ...rules import money
+from ...rules.addresses import normalise_email
+from ...rules.refusals import Refusal
+from ...services.membership_plans import PlanFields
+from ...templating import refusal_text
+from .fields import DayField, MoneyField, WholeNumberField
+
+EXTEND, REVOKE, REFUND = "extend", "revoke", "refund"
+
+
+def _strip(text: str | None) -> str:
+    return (text or "").strip()
+
+
+class DeskForm(FlaskForm):
+    """Shows what the service refuses: at its field, or above the form."""
+
+    refused: Refusal | None = None
+
+    def refuse(self, refusal: Refusal, **fields: str) -> None:
+        """``fields``: where this form shows the service's field of another name."""
+        name = fields.get(refusal.field or "", refusal.field or "")
+        if name in self:
+            self[name].errors = [refusal_text(refusal)]
+        else:
+            self.refused = refusal
+
+    @property
+    def http_status(self) -> int:
+        return 422 if self.errors or self.refused else 200
+
+
+class PlanForm(DeskForm):
+    """A plan in the club's currency: ``fields`` once it is valid."""
+
+    name = StringField(_("Name"), filters=[_strip], validators=[InputRequired(_("Enter a name"))], widget=GovTextInput())
+    description = TextAreaField(_("What it gives"), filters=[_strip], validators=[Length(max=5000)], widget=GovTextArea())
+    price = MoneyField(_("Price"), description=_("Empty or 0: free."))
+    student_price = MoneyField(_("Student price"), description=_("Leave it empty if students pay the same."))
+    length_months = WholeNumberField(_("Length in months"), lowest=1, description=_("Leave it empty if it ends on a fixed day."))
+    fixed_end_on = DayField(_("Last day"), description=_("For everybody the same, however late they join."))
+
+    def __init__(self, *args: Any, currency: str, plan: PlanView | None = None, **kwargs: Any) -> None:
+        self.currency, self.plan = currency, plan
+        super().__init__(*args, **(_as_typed(plan) if plan else {}), **kwargs)
+
+    def validate_price(self, field: MoneyField) -> None:
+        field.cents(self.currency)
+
+    def validate_student_price(self, field: MoneyField) -> None:
+        field.cents(self.currency)
+
+    @property
+    def fields(self) -> PlanFields:
+        """What the service is asked for; when the sale began and ends stays as it was."""
+        return PlanFields(
+            name=self.name.data or "",
+            description=self.description.data or "",
+            price_cents=self.price.cents(self.currency) or 0,
+            student_price_cents=self.student_price.cents(self.currency),
+            currency=self.currency,
+            length_months=self.length_months.data,
+            fixed_end_on=self.fixed_end_on.data,
+            on_sale_from=self.plan.on_sale_from if self.plan else None,
+            on_sale_until=self.plan.on_sale_until if self.plan else None,
+        )
+
+
+def _as_typed(plan: PlanView) -> dict[str, Any]:
+    def amount(cents: int | None) -> str:
+        return "" if cents is None else str(money.to_decimal(cents, plan.currency))
+
+    return {
+        "name": plan.name, "description": plan.description, "price": amount(plan.price_cents),
+        "student_price": amount(plan.student_price_cents), "length_months": plan.length_months, "fixed_end_on": plan.fixed_end_on,
+    }  # fmt: skip
+
+
+class GrantForm(DeskForm):
+    """A membership that costs nothing, for somebody with an account."""
+
+    email = StringField(_("E-mail address of their account"), filters=[_strip], widget=GovInput(input_type="email"))
+    ends_on = DayField(_("Last day"), validators=[InputRequired(_("Enter the last day of the membership"))])
+    reason = StringField(_("Reason"), filters=[_strip], widget=GovTextInput())
+
+    def validate_email(self, field: StringField) -> None:
+        address = normalise_email(field.data or "")
+        if address is None:
+            raise ValidationError(_("Enter an e-mail address in the correct format, like name@example.com"))
+        field.data = address
+
+
+class ChangeForm(DeskForm):
+    """What happens to one membership, and why."""
+
+    deed = RadioField(_("What do you want to do?"), widget=GovRadioInput(), validators=[InputRequired(_("Choose what to do"))])
+    ends_on = DayField(_("New last day"), description=_("Only to change it."))
+    reason = StringField(_("Reason"), filters=[_strip], widget=GovTextInput())
+
+    def __init__(self, *args: Any, bought: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.deed.choices = [(EXTEND, _("Change its last day")), (REVOKE, _("End it now, without a refund"))]
+        if bought:
+            self.deed.choices.append((REFUND, _("End it now and refund all of its price")))
+
+    def validate_ends_on(self, field: DayField) -> None:
+        if self.deed.data == EXTEND and field.data is None and not field.errors:
+            raise ValidationError(_("Enter the new last day"))
