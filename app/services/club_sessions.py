@@ -21,7 +21,7 @@ from .. import clock
 from ..models import ClubSession, Registration
 from ..queries import desk_sessions
 from ..rules.refusals import Refusal, SessionNotFound, words
-from ..rules.statuses import SESSION_MOVES, SessionStatus, may_become
+from ..rules.statuses import ACTIVE, SESSION_MOVES, SessionStatus, may_become
 from ..transaction import retried, transaction
 from . import audit, club_session_fields, places, waitlist
 from .club_session_fields import LENGTHS, NAMES, RESERVED, ClubSessionFields, FieldsRefused, Problem
@@ -30,6 +30,8 @@ from .writes import insert_once
 _C = ClubSession
 FORM_STATUSES = frozenset({SessionStatus.DRAFT, SessionStatus.PUBLISHED})
 """What creating and editing may make of a session."""
+COLUMNS = (_C.id, _C.series, _C.places_taken, *(getattr(_C, name) for name in NAMES))
+"""What an edit looks at."""
 CALENDAR = frozenset({"starts_at", "ends_at", "location"})
 """A change of one of these makes the entry in people's calendars wrong."""
 ROOM_FOR_DATE = 20
@@ -76,12 +78,15 @@ def create(fields: ClubSessionFields, actor: str) -> str:
         return add_club_session(db, fields, actor)
 
 
-def add_club_session(db: Session, fields: ClubSessionFields, actor: str) -> str:
-    """The same with fields that were checked, inside the caller's transaction."""
+def add_club_session(
+    db: Session, fields: ClubSessionFields, actor: str, *, series: str | None = None, copied_from: str | None = None
+) -> str:
+    """The same with fields that were checked, inside the caller's transaction; ``series`` is what it belongs to."""
     for slug in [fields.slug] if fields.slug else _slugs(fields):
-        if slug not in RESERVED and insert_once(db, ClubSession, _C.slug, **{**asdict(fields), "slug": slug}):
+        if slug not in RESERVED and insert_once(db, ClubSession, _C.slug, **{**asdict(fields), "slug": slug, "series": series}):
             club_session_id = db.execute(select(_C.id).where(_C.slug == slug)).scalar_one()
-            made = {name: _json(value) for name, value in asdict(fields).items() if value not in (None, "")}
+            told = {**asdict(fields), "series": series, "copied_from": copied_from}
+            made = {name: _json(value) for name, value in told.items() if value not in (None, "")}
             audit.record(db, actor, "session_created", "club_session", club_session_id, **{**made, "slug": slug})
             return slug
     raise SlugTaken
@@ -95,23 +100,40 @@ def edit(slug: str, fields: ClubSessionFields, actor: str, *, seen: str | None =
     Raises FieldsRefused, SlugTaken, ChangedMeanwhile or SessionNotFound.
     """
     with transaction() as db:
-        before = _locked(db, slug)
+        before = locked(db, slug)
         if seen is not None and seen != desk_sessions.fingerprint(before):
             raise ChangedMeanwhile
-        after = {**asdict(fields), "slug": fields.slug or before.slug}
-        changes = {name: value for name, value in after.items() if value != getattr(before, name)}
-        _refuse([*club_session_fields.problems(fields), *_new_times(fields, changes), *_unfit(db, before, changes)])
-        if changes:
-            _write(db, before, changes)
-            waitlist.deal(db, before.id, actor)  # more places, or published again: those who wait come first
-            detail = {name: [_json(getattr(before, name)), _json(value)] for name, value in changes.items()}
-            audit.record(db, actor, "session_edited", "club_session", before.id, **detail)
-        return str(after["slug"])
+        change(db, before, fields, actor)
+        return fields.slug or str(before.slug)
 
 
-def _locked(db: Session, slug: str) -> Row[Any]:
-    columns = (getattr(_C, name) for name in NAMES)
-    row = db.execute(select(_C.id, *columns).where(_C.slug == slug).with_for_update()).first()
+def change(db: Session, before: Row[Any], fields: ClubSessionFields, actor: str) -> dict[str, Any]:
+    """Make a locked session so, inside the caller's transaction; what changed. Raises FieldsRefused or SlugTaken."""
+    changes = check(db, before, fields)
+    if changes:
+        _write(db, before, changes)
+        waitlist.deal(db, before.id, actor)  # more places, or published again: those who wait come first
+        detail = {name: [_json(getattr(before, name)), _json(value)] for name, value in changes.items()}
+        audit.record(db, actor, "session_edited", "club_session", before.id, **detail)
+    return changes
+
+
+def check(db: Session, before: Row[Any], fields: ClubSessionFields) -> dict[str, Any]:
+    """What would change if the session became so; an empty slug stays as it is. Raises FieldsRefused or SlugTaken."""
+    after = {**asdict(fields), "slug": fields.slug or before.slug}
+    changes = {name: value for name, value in after.items() if value != getattr(before, name)}
+    _refuse([*club_session_fields.problems(fields), *_new_times(fields, changes), *_unfit(db, before, changes)])
+    return changes
+
+
+def read(row: Row[Any]) -> ClubSessionFields:
+    """The fields of a session that was selected with ``COLUMNS``."""
+    return ClubSessionFields(**{name: getattr(row, name) for name in NAMES})
+
+
+def locked(db: Session, slug: str) -> Row[Any]:
+    """The session's ``COLUMNS`` with its row locked. Raises SessionNotFound."""
+    row = db.execute(select(*COLUMNS).where(_C.slug == slug).with_for_update()).first()
     if row is None:
         raise SessionNotFound
     return row
@@ -141,6 +163,8 @@ def _unfit(db: Session, before: Row[Any], changes: Mapping[str, Any]) -> Iterato
     status, slug = changes.get("status"), changes.get("slug")
     if status is not None and not (status in FORM_STATUSES and may_become(SESSION_MOVES, before.status, status)):
         yield Problem("status", words("cannot become so by an edit"))
+    if status is SessionStatus.DRAFT and is_wanted(db, before.id):
+        yield Problem("status", words("cannot become a draft: people are registered"))
     booked = bool({"slug", "currency"} & changes.keys()) and _is_booked(db, before.id)
     if "currency" in changes and booked:
         yield Problem("currency", words("cannot change any more: people have booked in it"))
@@ -148,6 +172,12 @@ def _unfit(db: Session, before: Row[Any], changes: Mapping[str, Any]) -> Iterato
         yield Problem("slug", words("cannot change any more: people who booked have it in their e-mails and calendars"))
     elif slug is not None and (slug in RESERVED or db.execute(select(_C.id).where(_C.slug == slug)).first()):
         raise SlugTaken
+
+
+def is_wanted(db: Session, club_session_id: int) -> bool:
+    """Whether anybody has a place, waits for one or is paying for one."""
+    someone = exists().where(Registration.club_session_id == club_session_id, Registration.status.in_(ACTIVE))
+    return bool(db.execute(select(someone)).scalar_one())
 
 
 def _is_booked(db: Session, club_session_id: int) -> bool:

@@ -254,3 +254,15 @@ def test_clocks_on_the_wall_become_moments() -> None:
     with pytest.raises(NoSuchTime):
         moment_at(date(2026, 9, 27), time(2, 30), ZONE)
     assert moment_at(date(2026, 9, 27), time(3, 0), ZONE) == datetime(2026, 9, 26, 14, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("status", [RegistrationStatus.REGISTERED, RegistrationStatus.WAITLISTED])
+def test_no_edit_makes_a_draft_of_a_session_with_people_in_it(app: Flask, clock: FakeClock, status: RegistrationStatus) -> None:
+    session = make_free_club_session(slug="badminton", waitlist_capacity=2)
+    with transaction() as db:
+        take = places.join_waitlist if status is RegistrationStatus.WAITLISTED else places.take
+        assert take(db, session.id, 1)
+        db.add(_registration(session, 1, status))
+    draft = as_it_is("badminton", status=SessionStatus.DRAFT)
+    assert refused_fields(lambda: club_sessions.edit("badminton", draft, ACTOR)) == {"status"}
+    assert the(ClubSession).status is SessionStatus.PUBLISHED
