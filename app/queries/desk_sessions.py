@@ -24,7 +24,7 @@ from .desk import Page, rows_of_page
 
 _C, _R = ClubSession, Registration
 _LINE = (
-    _C.id, _C.slug, _C.title, _C.location, _C.starts_at, _C.ends_at, _C.time_zone, _C.status, _C.currency,
+    _C.id, _C.slug, _C.series, _C.title, _C.location, _C.starts_at, _C.ends_at, _C.time_zone, _C.status, _C.currency,
     _C.capacity, _C.places_taken, _C.overbooked, _C.waitlist_capacity, _C.waitlist_taken,
 )  # fmt: skip
 
@@ -80,6 +80,8 @@ class SessionLine:
     currency: str
     counters: Counters
     tally: Tally
+    series: str | None = None
+    """What the sessions that were repeated from one another share."""
 
 
     @property
@@ -202,6 +204,7 @@ def _line(row: Row[Any], tally: Tally) -> SessionLine:
         currency=row.currency,
         counters=_counters(row),
         tally=tally,
+        series=row.series,
     )
 
 

@@ -8,17 +8,17 @@ from flask_babel import gettext as _
 
 from ... import clock
 from ...config import current_settings
-from ...queries import desk_sessions
+from ...queries import desk_series, desk_sessions
 from ...rules.refusals import Refusal
 from ...rules.statuses import Role
 from ...security import staff_only
 from ...services import club_sessions
-from ...services.club_session_fields import ClubSessionFields, FieldsRefused, warnings
+from ...services.club_session_fields import FieldsRefused
 from .. import viewer
 from . import bp
 from .forms import ClubSessionForm
 from .paging import page_number
-from .session_words import WARNINGS
+from .session_words import show_warnings
 
 
 @bp.get("/sessions")
@@ -43,9 +43,9 @@ def session_new() -> ResponseReturnValue:
             form.refuse(refusal)
         else:
             flash(_("The session is saved."))
-            _warn(form.fields)
+            show_warnings(form.fields)
             return redirect(url_for("admin.session_registrations", slug=slug), 303)
-    return render_template("admin/session_form.html", form=form, record=None), form.http_status
+    return render_template("admin/session_form.html", form=form, record=None, following=0), form.http_status
 
 
 @bp.route("/sessions/<slug:slug>/edit", methods=["GET", "POST"])
@@ -61,12 +61,7 @@ def session_edit(slug: str) -> ResponseReturnValue:
             form.refuse(refusal)
         else:
             flash(_("The changes are saved."))
-            _warn(form.fields)
+            show_warnings(form.fields)
             return redirect(url_for("admin.session_registrations", slug=slug), 303)
-    return render_template("admin/session_form.html", form=form, record=record), form.http_status
-
-
-def _warn(fields: ClubSessionFields) -> None:
-    """Say what was saved and is hardly meant."""
-    for problem in warnings(fields):
-        flash(str(WARNINGS.get(problem.field, problem.text)))
+    following = desk_series.following(record.slug, clock.now())
+    return render_template("admin/session_form.html", form=form, record=record, following=following), form.http_status

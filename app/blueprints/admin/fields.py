@@ -6,13 +6,15 @@ Called by the desk's forms. Browsers with a date picker send ISO; the other form
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
 from babel.numbers import NumberFormatError, parse_decimal
 from flask_babel import lazy_gettext as _
-from govuk_frontend_wtf.wtforms_widgets import GovInput
-from wtforms import DateField, IntegerField, StringField, TimeField
+from govuk_frontend_wtf.wtforms_widgets import GovInput, GovRadioInput
+from wtforms import DateField, IntegerField, RadioField, StringField, TimeField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import ValidationError
 
 from ...rules import money
@@ -22,6 +24,12 @@ TIMES = ["%H:%M", "%H:%M:%S", "%H.%M", "%I:%M %p", "%I:%M%p", "%I.%M %p", "%I.%M
 AMOUNT = re.compile(r"(?:[A-Za-z]{0,3}\$|[A-Za-z]{3}|[€£¥])?\s*([0-9][0-9., ]*)")
 MOST = 2_000_000_000
 """Larger numbers do not fit the database's columns, and no club has them."""
+
+
+def radios(label: Any, choices: Iterable[tuple[object, Any]]) -> RadioField:
+    """One of several (value, words); the first unless another is chosen."""
+    offered = [SelectChoice(value=str(value), label=words) for value, words in choices]
+    return RadioField(label, choices=offered, default=offered[0].value, widget=GovRadioInput())
 
 
 class DayField(DateField):

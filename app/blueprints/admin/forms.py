@@ -13,9 +13,8 @@ from zoneinfo import ZoneInfo
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from govuk_frontend_wtf.wtforms_widgets import GovRadioInput, GovTextArea, GovTextInput
-from wtforms import HiddenField, RadioField, StringField, TextAreaField
-from wtforms.fields.choices import SelectChoice
+from govuk_frontend_wtf.wtforms_widgets import GovTextArea, GovTextInput
+from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import InputRequired, ValidationError
 
 from ...queries.desk_sessions import SessionRecord
@@ -26,7 +25,7 @@ from ...services import club_sessions
 from ...services.club_session_fields import RESERVED, ClubSessionFields, FieldsRefused, Problem, check_fields
 from ...services.club_sessions import NoSuchTime
 from ...templating import refusal_text
-from .fields import ClockField, DayField, MoneyField, WholeNumberField
+from .fields import ClockField, DayField, MoneyField, WholeNumberField, radios
 from .session_words import WORDS, price_words
 
 MOMENTS = {
@@ -74,11 +73,6 @@ def _same(before: datetime, zone: str, day: date, clock: time | None) -> bool:
 
 def _line(label: Any, **kwargs: Any) -> StringField:
     return StringField(label, filters=[_strip], widget=GovTextInput(), **kwargs)
-
-
-def _choice(label: Any, choices: Iterable[tuple[object, Any]]) -> RadioField:
-    offered = [SelectChoice(value=str(value), label=words) for value, words in choices]
-    return RadioField(label, choices=offered, default=offered[0].value, widget=GovRadioInput())
 
 
 def _shown(record: SessionRecord, name: str) -> Any:
@@ -134,23 +128,23 @@ class ClubSessionForm(FlaskForm):
     currency = _line(
         _("Currency"), description=_("Three letters, like NZD."), validators=[InputRequired(_("Enter a currency, like NZD"))]
     )
-    status = _choice(_("Who can see it"), [
+    status = radios(_("Who can see it"), [
         (SessionStatus.DRAFT, _("Only the committee: it is a draft")),
         (SessionStatus.PUBLISHED, _("Everybody: it is published")),
     ])  # fmt: skip
-    entry = _choice(_("How people get a place"), [
+    entry = radios(_("How people get a place"), [
         (Entry.OPEN, _("They register, first come, first served")),
         (Entry.APPLICATION, _("They apply, and the committee chooses")),
     ])  # fmt: skip
-    waitlist_payment = _choice(_("When people on the waitlist pay"), [
+    waitlist_payment = radios(_("When people on the waitlist pay"), [
         (WaitlistPayment.ON_OFFER, _("When they are offered a place")),
         (WaitlistPayment.UPFRONT, _("When they join it; they get it all back if no place comes free")),
     ])  # fmt: skip
-    waitlist_members_first = _choice(_("Who on the waitlist is offered a place first"), [
+    waitlist_members_first = radios(_("Who on the waitlist is offered a place first"), [
         ("no", _("Whoever joined it first")),
         ("yes", _("Members, then everybody else, each in the order they joined")),
     ])  # fmt: skip
-    refund_policy = _choice(_("What people get back when they cancel in time"), [
+    refund_policy = radios(_("What people get back when they cancel in time"), [
         (RefundPolicy.FULL, _("All that they paid")),
         (RefundPolicy.PERCENTAGE, _("A percentage of what they paid")),
         (RefundPolicy.FEE_KEPT, _("What they paid, less a fee that the club keeps")),
@@ -269,6 +263,8 @@ class ClubSessionForm(FlaskForm):
             return self._price_words(name)
         if name == "slug" and self.slug.data in RESERVED:
             return gettext("This is the address of another page. Choose another one, or leave it empty")
+        if name == "status" and before is not None:
+            return gettext("People are registered, waiting or paying, so it cannot become a draft. Cancel the session instead")
         if name in ("slug", "currency") and before is not None and self.fields is not None:
             kept = getattr(before, name)
             return gettext("People have booked with “%(before)s”, so this can no longer change. Enter it again", before=kept)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from ...security import may
-from . import actions, audit_log, bp, cases, club_sessions, memberships, money, record, registrations, today
+from . import actions, audit_log, bp, cases, club_sessions, memberships, money, record, registrations, session_actions, today
 from .paging import page_url
 from .record_words import WORDS
 
-__all__ = ["actions", "audit_log", "bp", "cases", "club_sessions", "memberships", "money", "record", "registrations", "today"]
+__all__ = [
+    "actions", "audit_log", "bp", "cases", "club_sessions", "memberships", "money", "record", "registrations",
+    "session_actions", "today",
+]  # fmt: skip
 
 
 bp.context_processor(lambda: {"may": may, "page_url": page_url, **WORDS})

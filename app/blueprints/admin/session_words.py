@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flask import flash
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
 from ...rules import money
-from ...services.club_session_fields import CHEAPER
+from ...services.club_session_fields import CHEAPER, ClubSessionFields, warnings
 from ...templating import money as money_words
 
 WORDS = {
@@ -42,6 +43,35 @@ WARNINGS = {
     ),
 }
 """What was saved as typed, and is hardly meant."""
+CHANGES = {
+    "title": _("the title"),
+    "summary": _("the summary"),
+    "description": _("the description"),
+    "starts_at": _("the time"),
+    "ends_at": _("the time"),
+    "location": _("the place"),
+    "capacity": _("the number of places"),
+    "waitlist_capacity": _("the waitlist"),
+    "waitlist_payment": _("the waitlist"),
+    "waitlist_members_first": _("the waitlist"),
+    "max_places": _("the most places in one booking"),
+    **dict.fromkeys(
+        ("non_member_price_cents", "member_price_cents", "student_price_cents", "early_non_member_price_cents",
+         "early_member_price_cents", "early_price_until"), _("prices"),
+    ),
+    "entry": _("how people get a place"),
+    **dict.fromkeys(("opens_at", "members_open_at", "closes_at"), _("when registration opens or closes")),
+    **dict.fromkeys(("refund_policy", "refund_percent", "refund_fee_cents", "refund_until"), _("what people get back")),
+    "slug": _("the address of this one"),
+    "status": _("who can see this one"),
+}  # fmt: skip
+"""What an edit of several sessions changes, in the order in which it is told."""
+
+
+def show_warnings(fields: ClubSessionFields) -> None:
+    """Say on the next page what was saved and is hardly meant."""
+    for problem in warnings(fields):
+        flash(str(WARNINGS.get(problem.field, problem.text)))
 
 
 def price_words(field: str, amounts: Mapping[str, int | None], currency: str) -> str:
