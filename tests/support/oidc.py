@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-VERSION = "9.13.3"
+VERSION = "8.8.1"
+"""The newest that runs on the Node 18 of Debian 12, and on later ones; 9 wants Node 20."""
 START_SECONDS, INSTALL_SECONDS = 30, 180
 RETURN_TO = "/account/provider/return"
 PROGRAM = """
