@@ -20,6 +20,7 @@ from app.extensions import db
 from app.models import ClubSession
 from app.queries import memberships
 from app.rules.statuses import OrderStatus, RegistrationStatus
+from app.services.club_session_fields import FieldsRefused
 from tests.support.factories import make_club_session, make_membership, make_user
 
 from . import acts, calm, rows
@@ -189,7 +190,7 @@ class Story:
     def did(self, name: str, what: Callable[[], object]) -> None:
         try:
             said = str(what() or "")
-        except acts.UNHAPPY as error:
+        except (*acts.UNHAPPY, FieldsRefused) as error:
             said = type(error).__name__
         except Death as death:
             said = f"killed at {death}"

@@ -5,44 +5,16 @@ The long form is ``python -m tests.simulation --histories 10000``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.conftest import unavailable
 from tests.simulation.__main__ import kept_seeds
 from tests.simulation.history import HistoryFailed, play
 from tests.simulation.invariants import Broken
-from tests.simulation.on_postgres import postgres
-from tests.simulation.world import Database, World, running
-from tests.support.database import sqlite_database
-from tests.support.postgres import PostgresUnavailable
-from tests.support.run import Run
+from tests.simulation.world import World
 
 HISTORIES = 200
 CHUNKS = 10
 ON_POSTGRESQL = 6
-
-
-@pytest.fixture
-def world(run: Run, tmp_path: Path) -> Iterator[World]:
-    (tmp_path / "template").mkdir()
-    (tmp_path / "play").mkdir()
-    with (
-        sqlite_database(run, tmp_path / "template"),
-        running(Database.sqlite(tmp_path / "template" / "muster.sqlite", tmp_path / "play")) as made,
-    ):
-        yield made
-
-
-@pytest.fixture
-def postgres_world(run: Run, worker: str) -> Iterator[World]:
-    try:
-        with postgres(run, f"history_{worker}") as database, running(database) as made:
-            yield made
-    except PostgresUnavailable as error:
-        unavailable(str(error))
 
 
 def test_seeds_that_failed_once_keep_every_promise_now(world: World) -> None:

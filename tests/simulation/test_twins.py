@@ -6,10 +6,9 @@ The stories are checked by the simulation's own invariants after each step and a
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -23,23 +22,10 @@ from tests.simulation import breaks, calm
 from tests.simulation.history import Story
 from tests.simulation.invariants import must
 from tests.simulation.people import Person
-from tests.simulation.world import Database, World, running, seeded_secrets
-from tests.support.database import sqlite_database
+from tests.simulation.world import World, seeded_secrets
 from tests.support.rows import all_of
-from tests.support.run import Run
 
 GOOD = "4242424242424242"
-
-
-@pytest.fixture
-def world(run: Run, tmp_path: Path) -> Iterator[World]:
-    (tmp_path / "template").mkdir()
-    (tmp_path / "play").mkdir()
-    with (
-        sqlite_database(run, tmp_path / "template"),
-        running(Database.sqlite(tmp_path / "template" / "muster.sqlite", tmp_path / "play")) as made,
-    ):
-        yield made
 
 
 class Told(Story):
