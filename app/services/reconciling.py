@@ -34,6 +34,7 @@ STILL_MOVING = timedelta(minutes=10)
 NIGHT = range(3, 6)
 ONCE_A_NIGHT = timedelta(hours=12)
 MISSED = timedelta(hours=48)
+EQUAL_AGAIN = "equal again"
 
 
 @dataclass(slots=True)
@@ -218,19 +219,26 @@ def _judge(payment_id: int, there: int, here: int, lines: list[Movement]) -> Non
 
 @retried
 def _case(payment_id: int, there: int, here: int) -> None:
-    key = f"difference:{payment_id}"
-    open_now = flask_db.session.execute(select(Case.id).where(Case.dedupe_key == key, Case.closed_at.is_(None))).first()
+    """One open case a payment. What a person has closed stays closed while the two differ by just as much."""
+    known = select(Case.dedupe_key, Case.closed_at, Case.resolution).where(
+        Case.kind == "books_differ", Case.payment_id == payment_id
+    )
+    rows = flask_db.session.execute(known).all()
     end_read()
-    if (there != here) == (open_now is not None):
+    open_now = [row.dedupe_key for row in rows if row.closed_at is None]
+    if (there != here) == bool(open_now):
         return
     with transaction() as db:
         if there == here:
-            cases.close_by_key(db, key, "equal again")
-        else:
-            order_id = db.execute(select(Payment.order_id).where(Payment.id == payment_id)).scalar_one()
-            cases.open_case(
-                db, key, "books_differ", order_id=order_id, payment_id=payment_id, stripe_cents=there, ledger_cents=here
-            )
+            for key in open_now:
+                cases.close_by_key(db, key, EQUAL_AGAIN)
+            return
+        times = sum(row.resolution == EQUAL_AGAIN for row in rows)
+        key = f"difference:{payment_id}:{there}:{here}:{times}"
+        order_id = db.execute(select(Payment.order_id).where(Payment.id == payment_id)).scalar_one()
+        cases.open_case(
+            db, key, "books_differ", order_id=order_id, payment_id=payment_id, stripe_cents=there, ledger_cents=here
+        )
 
 
 @retried
