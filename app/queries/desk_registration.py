@@ -70,6 +70,11 @@ class RegistrationPage:
         return min(left, refundable_cents(self.r.amount_paid_cents, self.refunded_cents))
 
     @property
+    def paid_by_hand(self) -> bool:
+        """Taken in cash or by bank: what goes back is paid out by hand too."""
+        return any(payment.captured_cents and payment.provider != "stripe" for payment in self.payments)
+
+    @property
     def may_cancel(self) -> bool:
         return self.r.status in CANCELLABLE and self.session.status is not SessionStatus.CANCELLED
 

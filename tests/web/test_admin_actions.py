@@ -9,8 +9,9 @@ import pytest
 from flask import Flask
 
 from app import jobs
-from app.models import AuditEntry, ClubSession, OutgoingEmail, Refund, Registration
-from app.rules.statuses import PaymentState, RegistrationStatus, Role, SessionStatus
+from app.models import AuditEntry, Case, ClubSession, OutgoingEmail, Payment, Refund, Registration
+from app.rules.statuses import PaymentState, RefundStatus, RegistrationStatus, Role, SessionStatus
+from app.transaction import transaction
 from tests.support.booking import balances, begin, mails, order_of
 from tests.support.clock import FakeClock
 from tests.support.contract import text_of
@@ -242,3 +243,21 @@ def test_a_booking_that_is_not_there_is_a_page_that_says_so(pages: PageClient) -
     for path in ("", "/refund", "/cancel"):
         assert pages.get(f"/admin/registrations/{'x' * 32}{path}").status == 404
     assert pages.get("/admin/sessions/chess/cancel").status == 404
+
+
+def test_what_was_paid_in_cash_is_paid_back_by_hand_and_booked(pages: PageClient, session: ClubSession) -> None:
+    booked = book(session, "Aroha", paid_cents=1200)
+    token = the(Registration, reference=booked.reference).token
+    with transaction() as db:
+        db.get_one(Payment, the(Payment).id).provider = "cash"
+    pages.get(f"/admin/registrations/{token}/refund")
+    page = pages.submit("/refund", button="Continue", amount="5", reason=WHY)
+    assert facts(page)["To"] == "Aroha, by hand: a case reminds you until it is paid"
+    assert "NZ$5.00 is owed back: pay it out by hand" in pages.submit("/refund").text
+    page = pages.click(f"Decide case {the(Case).id}")
+    assert page.h1 == "A refund to pay out by hand" and "Close the case" not in page.links
+    pages.click("I have paid it back")
+    pages.submit("paid-by-hand", button="Continue", reason="In cash at the door")
+    page = pages.submit("paid-by-hand")
+    assert "NZ$5.00 is paid back" in page.text and "Paid out by hand: In cash at the door" in page.text
+    assert balances() == {"cash:desk": -500, "revenue:registration": 500} and the(Refund).status is RefundStatus.SUCCEEDED

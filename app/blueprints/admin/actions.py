@@ -42,8 +42,7 @@ def registration_refund(token: str) -> ResponseReturnValue:
         owed = staff_actions.refund(token, form.cents, form.reason.data, viewer.actor(), once=form.once.data)
         if not owed:
             return _("This refund was made already. Nothing was done twice.")
-        said = {"amount": money_words(owed, page.order.currency), "email": page.order.email}
-        return _("%(amount)s goes back to the card. We write to %(email)s.", **said)
+        return _refunded(owed, page)
 
     return walk(form, "admin/refund.html", refund, lambda: back, page=page, back=back)
 
@@ -108,8 +107,17 @@ def _as_typed(cents: int, page: RegistrationPage) -> str:
     return str(money.to_decimal(cents, page.order.currency))
 
 
+def _refunded(cents: int, page: RegistrationPage) -> str:
+    said = {"amount": money_words(cents, page.order.currency), "email": page.order.email}
+    if page.paid_by_hand:
+        return _("%(amount)s is owed back: pay it out by hand, then close its case. We write to %(email)s.", **said)
+    return _("%(amount)s goes back to the card. We write to %(email)s.", **said)
+
+
 def _cancelled(cents: int, page: RegistrationPage) -> str:
     said = {"name": page.r.name, "email": page.order.email, "amount": money_words(cents, page.order.currency)}
     if not cents:
         return _("The booking of %(name)s is cancelled. We write to %(email)s.", **said)
+    if page.paid_by_hand:
+        return _("The booking of %(name)s is cancelled. %(amount)s is owed back: pay it out by hand, then close its case.", **said)
     return _("The booking of %(name)s is cancelled and %(amount)s goes back to the card. We write to %(email)s.", **said)
