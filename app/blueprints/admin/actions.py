@@ -119,5 +119,5 @@ def _cancelled(cents: int, page: RegistrationPage) -> str:
     if not cents:
         return _("The booking of %(name)s is cancelled. We write to %(email)s.", **said)
     if page.paid_by_hand:
-        return _("The booking of %(name)s is cancelled. %(amount)s is owed back: pay it out by hand, then close its case.", **said)
+        return _("The booking of %(name)s is cancelled. %(amount)s is owed back: pay it by hand, then close its case.", **said)
     return _("The booking of %(name)s is cancelled and %(amount)s goes back to the card. We write to %(email)s.", **said)
