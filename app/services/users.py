@@ -72,7 +72,8 @@ def _add(db: Session, email: str, name: str, role: Role, actor: str, **values: A
     address = normalise_email(email)
     if address is None:
         raise InvalidInput("email", words("Enter an e-mail address like name@example.com."))
-    values |= {"email": address, "name": usable_name(name), "role": role, "calendar_token": new_token(), "card_token": new_token()}
+    values |= {"email": address, "name": usable_name(name), "role": role}
+    values |= {"calendar_token": new_token(), "card_token": new_token()}
     if not insert_once(db, User, User.email, **values):
         raise InvalidInput("email", words("There is already somebody with this e-mail address."))
     user_id = int(db.execute(select(User.id).where(User.email == address)).scalar_one())

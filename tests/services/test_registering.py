@@ -58,7 +58,7 @@ def test_member_signed_in_pays_the_member_price_at_their_own_address(app: Flask)
     club_session, member = make_club_session(), make_user()
     make_membership(member)
     REGISTER(club_session.slug, applicant(email=member.email, user_id=member.id, expected_price_cents=800, places=2))
-    assert (the(Payment).amount_cents, the(Registration).user_id) == (2000, member.id)  # 800 for the own place, 1200 for the guest
+    assert (the(Payment).amount_cents, the(Registration).user_id) == (2000, member.id)  # 800 and a guest's 1200
 
 
 def test_guest_who_types_a_members_address_pays_the_full_price(app: Flask) -> None:
