@@ -116,7 +116,7 @@ def test_everything_else_can_be_said_too(pages: PageClient) -> None:
         ({"refund_percent": "101"}, "Enter a percentage from 0 to 100, like 50"),
         ({"refund_policy": "fee_kept", "refund_day": "2026-04-09"}, "Enter the fee that the club keeps, like 5.00"),
         ({"refund_fee": "some"}, "Enter an amount of money, like 12.00"),
-        ({"refund_policy": "percentage", "refund_percent": "50"}, "Enter the last date to cancel in time"),
+        ({"refund_policy": "percentage", "refund_percent": "50"}, "Enter until when people can cancel in time"),
         ({"closes_day": "2026-04-10", "closes_time": "18:31"}, "Registration must close before the session starts"),
     ],
 )

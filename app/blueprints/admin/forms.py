@@ -124,7 +124,7 @@ class ClubSessionForm(FlaskForm):
     early_non_member_price = MoneyField(_("Early price"), description=_("For whoever books early. Empty: no early price."))
     early_member_price = MoneyField(_("Early price for members"), description=_("Empty: no early price for members."))
     early_day = DayField(_("Early prices until: date"), description=_("Needed with an early price."))
-    early_time = ClockField(_("Early prices until: time"), description=_("Empty: midnight."))
+    early_time = ClockField(_("Early prices until: time"), description=_("Empty: midnight, when that day begins."))
     currency = _line(
         _("Currency"), description=_("Three letters, like NZD."), validators=[InputRequired(_("Enter a currency, like NZD"))]
     )
@@ -150,16 +150,16 @@ class ClubSessionForm(FlaskForm):
         (RefundPolicy.FEE_KEPT, _("What they paid, less a fee that the club keeps")),
         (RefundPolicy.NONE, _("Nothing: no refunds once paid")),
     ])  # fmt: skip
-    refund_percent = WholeNumberField(_("Percentage given back"), description=_("A number from 0 to 100, like 50."))
-    refund_fee = MoneyField(_("Fee the club keeps"), description=_("Once for each booking, like 5.00."))
+    refund_percent = WholeNumberField(_("Percentage given back"), description=_("For a percentage: from 0 to 100, like 50."))
+    refund_fee = MoneyField(_("Fee the club keeps"), description=_("For a fee: once for each booking, like 5.00."))
     opens_day = DayField(_("Registration opens: date"), description=_("Empty: at once."))
     opens_time = ClockField(_("Registration opens: time"), description=_("Empty: midnight."))
     members_open_day = DayField(_("Opens for members: date"), description=_("Empty: with everybody else."))
     members_open_time = ClockField(_("Opens for members: time"), description=_("Empty: midnight."))
     closes_day = DayField(_("Registration closes: date"), description=_("Empty: when the session starts."))
-    closes_time = ClockField(_("Registration closes: time"), description=_("Empty: midnight."))
-    refund_day = DayField(_("Refunds until: date"), description=_("The last day to cancel in time. Empty: no refunds."))
-    refund_time = ClockField(_("Refunds until: time"), description=_("Empty: midnight."))
+    closes_time = ClockField(_("Registration closes: time"), description=_("Empty: midnight, when that day begins."))
+    refund_day = DayField(_("Refunds until: date"), description=_("Who cancels before it cancels in time. Empty: no refunds."))
+    refund_time = ClockField(_("Refunds until: time"), description=_("Empty: midnight, when that day begins."))
     seen = HiddenField()
 
     def __init__(self, *args: Any, record: SessionRecord | None = None, **kwargs: Any) -> None:

@@ -49,8 +49,8 @@ class DuplicateForm(ActionForm):
 class RepeatForm(ActionForm):
     """How often, until when, and when not. ``wish`` reads it."""
 
-    weeks = WholeNumberField(_("For how many weeks"), lowest=1, description=_("Like 10. Empty: until the date beside."))
-    until = DayField(_("Or until: date"), description=_("The last day on which there may be one."))
+    weeks = WholeNumberField(_("For how many weeks"), lowest=1, description=_("Like 10. Or leave it empty and enter a date."))
+    until = DayField(_("Or until: date"), description=_("The last day on which there may be a session."))
     skip = TextAreaField(
         _("Dates to leave out"),
         description=_("Holidays, for example. One on each line, like 25/12/2026. Empty: none."),

@@ -31,7 +31,7 @@ WORDS = {
     "opens_at": _("Registration must open before it closes and before the session starts. Enter an earlier date or time"),
     "members_open_at": _("Registration must open before it closes and before the session starts. Enter an earlier date or time"),
     "closes_at": _("Registration must close before the session starts, or when it does. Enter an earlier date or time"),
-    "refund_until": _("Enter the last date to cancel in time, before the year 2100, or choose that nothing is given back"),
+    "refund_until": _("Enter until when people can cancel in time, before the year 2100, or choose that nothing is given back"),
     "refund_percent": _("Enter a percentage from 0 to 100, like 50"),
     "early_price_until": _("Enter when the early price ends: a date before the session starts, or when it does"),
     "status": _("Choose whether everybody can see it"),
