@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ with_javascript = pytest.mark.parametrize("javascript", [True], indirect=True)
 @pytest.fixture
 def still(walk: Walk) -> Page:
     """The page, in whose browser time moves only when it is told to."""
-    walk.page.clock.install(time=START)
+    walk.page.clock.install(time=START - timedelta(hours=1))  # it runs until it is paused, and cannot be paused in the past
     walk.page.clock.pause_at(START)
     return walk.page
 
