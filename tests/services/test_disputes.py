@@ -1,0 +1,98 @@
+"""A bank takes money back: the books follow, staff are told, and the order in which Stripe tells it does not matter."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app.models import AuditEntry, Case
+from app.services import health_check, reconciling
+from tests.support.booking import balances, begin, event, payments_of, receive, states
+from tests.support.factories import make_club_session
+from tests.support.rows import all_of, count_of, the
+
+PAID = ("paid", "registered", ["succeeded"])
+
+
+@pytest.fixture
+def paid(app: Flask, stripe_simulator: Any) -> str:
+    """Somebody has paid NZ$12.00."""
+    token = begin(make_club_session())
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    return token
+
+
+def opened(stripe: Any, token: str) -> str:
+    """The bank disputes the payment; Stripe's id of the dispute."""
+    return str(stripe.control.dispute(payments_of(token)[0].payment_intent_id)["id"])
+
+
+def test_opened_dispute_leaves_the_books_and_comes_to_the_desk(app: Flask, stripe_simulator: Any, paid: str) -> None:
+    opened(stripe_simulator, paid)
+    stripe_simulator.deliver()
+    assert balances() == {"disputes": 1200, "revenue:registration": -1200}
+    case = the(Case)
+    assert (case.kind, case.detail["cents"], case.closed_at) == ("dispute_opened", 1200, None)
+    assert states(paid) == PAID, "the place is not taken away by the bank"
+    assert count_of(AuditEntry, action="dispute_needs_response") == 1
+
+
+def test_won_dispute_brings_the_money_back_and_closes_its_case(app: Flask, stripe_simulator: Any, paid: str) -> None:
+    dispute = opened(stripe_simulator, paid)
+    stripe_simulator.deliver()
+    stripe_simulator.control.close_dispute(dispute, "won")
+    stripe_simulator.deliver()
+    assert balances() == {"stripe:clearing": 1200, "revenue:registration": -1200}
+    assert the(Case).resolution == "won"
+    assert reconciling.reconcile().in_order
+
+
+def test_lost_dispute_stays_gone_and_staff_are_told(app: Flask, stripe_simulator: Any, paid: str) -> None:
+    dispute = opened(stripe_simulator, paid)
+    stripe_simulator.deliver()
+    stripe_simulator.control.close_dispute(dispute, "lost")
+    stripe_simulator.deliver()
+    assert balances() == {"disputes": 1200, "revenue:registration": -1200}
+    assert {case.kind: case.closed_at is None for case in all_of(Case)} == {"dispute_opened": False, "dispute_lost": True}
+    report = reconciling.reconcile()
+    assert report.difference_cents == 0 and report.open_cases == 1
+    assert health_check.findings() == []
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("verdict", ["won", "lost"])
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+def test_any_order_of_the_same_events_ends_in_the_same_state(
+    app: Flask, stripe_simulator: Any, paid: str, verdict: str, order: tuple[int, ...]
+) -> None:
+    """Opened, decided, and the decision once more under another id."""
+    control = stripe_simulator.control
+    dispute = control.dispute(payments_of(paid)[0].payment_intent_id)
+    decided = control.close_dispute(dispute["id"], verdict)
+    kinds = (("created", dispute), ("closed", decided), ("closed", decided))
+    told = [event(f"charge.dispute.{kind}", thing) for kind, thing in kinds]
+    for number in order:
+        receive(told[number])
+    held = {"stripe:clearing": 1200} if verdict == "won" else {"disputes": 1200}
+    assert balances() == {**held, "revenue:registration": -1200}
+    assert [case.kind for case in all_of(Case) if case.closed_at is None] == (["dispute_lost"] if verdict == "lost" else [])
+
+
+@pytest.mark.databases("sqlite")
+def test_banks_mere_question_moves_no_money(app: Flask, stripe_simulator: Any, paid: str) -> None:
+    intent = payments_of(paid)[0].payment_intent_id
+    asked = {"id": "dp_asked", "object": "dispute", "payment_intent": intent, "amount": 1200, "currency": "nzd"}
+    receive(event("charge.dispute.created", asked | {"status": "warning_needs_response"}))
+    receive(event("charge.dispute.closed", asked | {"status": "warning_closed"}))
+    assert balances() == {"stripe:clearing": 1200, "revenue:registration": -1200} and count_of(Case) == 0
+
+
+@pytest.mark.databases("sqlite")
+def test_dispute_of_somebody_elses_payment_is_left_alone(app: Flask, stripe_simulator: Any, paid: str) -> None:
+    theirs = {"id": "dp_theirs", "object": "dispute", "payment_intent": "pi_theirs", "amount": 900, "currency": "nzd"}
+    receive(event("charge.dispute.created", theirs | {"status": "needs_response"}))
+    assert count_of(Case) == 0 and balances()["stripe:clearing"] == 1200
