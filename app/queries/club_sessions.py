@@ -23,6 +23,7 @@ _COLUMNS = (
     _C.student_price_cents, _C.early_price_until, _C.early_member_price_cents, _C.early_non_member_price_cents, _C.currency,
     _C.status, _C.entry, _C.waitlist_payment, _C.opens_at, _C.members_open_at, _C.closes_at, _C.max_places, _C.refund_until,
     _C.refund_policy, _C.refund_percent, _C.refund_fee_cents, _C.calendar_sequence, _C.updated_at,
+    _C.waitlist_members_first,
 )  # fmt: skip
 LIST_LIMIT = 200
 
@@ -53,6 +54,7 @@ class SessionView:
     """The price of one place for this viewer."""
     opens_at: datetime | None
     """When registration opens for this viewer."""
+    waitlist_members_first: bool = False
     member_quote: pricing.Quote | None = None
     """The price of one place for this viewer as a member."""
 
@@ -159,5 +161,6 @@ def _view(row: Row[tuple[object, ...]], description: str, now: datetime, standin
         state=capacity.describe(window, counters, now, is_member=standing.is_member),
         quote=pricing.quote(priced, is_member=standing.is_member, is_student=standing.is_student, now=now),
         opens_at=window.opens_for(standing.is_member),
+        waitlist_members_first=row.waitlist_members_first,
         member_quote=pricing.quote(priced, is_member=True, is_student=standing.is_student, now=now),
     )

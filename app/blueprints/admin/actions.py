@@ -12,7 +12,7 @@ from ...queries.desk_registration import RegistrationPage
 from ...rules import money
 from ...rules.refusals import Refusal
 from ...rules.statuses import Role, SessionStatus
-from ...security import staff_only
+from ...security import fresh_second_factor, staff_only
 from ...services import staff_actions, winding_up
 from ...templating import money as money_words
 from ...templating import refusal_text
@@ -30,6 +30,7 @@ def registration(token: str) -> ResponseReturnValue:
 
 @bp.route("/registrations/<token:token>/refund", methods=["GET", "POST"])
 @staff_only(Role.STAFF)
+@fresh_second_factor
 def registration_refund(token: str) -> ResponseReturnValue:
     """Give part or all of the money back; the booking goes on."""
     page = _page(token)
@@ -49,6 +50,7 @@ def registration_refund(token: str) -> ResponseReturnValue:
 
 @bp.route("/registrations/<token:token>/cancel", methods=["GET", "POST"])
 @staff_only(Role.STAFF)
+@fresh_second_factor
 def registration_cancel(token: str) -> ResponseReturnValue:
     """End a booking with any refund; the place goes to whoever waits."""
     page = _page(token)
@@ -82,6 +84,7 @@ def registration_send_again(token: str) -> ResponseReturnValue:
 
 @bp.route("/sessions/<slug:slug>/cancel", methods=["GET", "POST"])
 @staff_only(Role.STAFF)
+@fresh_second_factor
 def session_cancel(slug: str) -> ResponseReturnValue:
     """Cancel a whole session. Once it is cancelled this page says how far telling and refunding everybody has come."""
     ending, form = desk_ending.of_session(slug) or abort(404), ReasonForm()

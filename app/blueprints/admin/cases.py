@@ -12,7 +12,7 @@ from ...config import current_settings
 from ...queries import desk_cases
 from ...queries.desk_cases import CaseView
 from ...rules.statuses import Role
-from ...security import staff_only
+from ...security import fresh_second_factor, staff_only
 from ...services import cases as case_service
 from ...services import failed_refunds, suspense
 from ...templating import money as money_words
@@ -42,6 +42,7 @@ def case(case_id: int) -> ResponseReturnValue:
 
 @bp.route("/cases/<int:case_id>/give-back", methods=["GET", "POST"])
 @staff_only(Role.STAFF)
+@fresh_second_factor
 def case_give_back(case_id: int) -> ResponseReturnValue:
     """Send all of a payment that fits no order back to the card."""
     return _decide(case_id, "give-back", lambda why: suspense.give_back(case_id, viewer.actor(), why))
@@ -56,6 +57,7 @@ def case_keep(case_id: int) -> ResponseReturnValue:
 
 @bp.route("/cases/<int:case_id>/try-again", methods=["GET", "POST"])
 @staff_only(Role.STAFF)
+@fresh_second_factor
 def case_try_again(case_id: int) -> ResponseReturnValue:
     """Ask Stripe once more for a refund that failed."""
     return _decide(case_id, "try-again", lambda why: failed_refunds.try_again(case_id, viewer.actor(), why))
