@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from ..models import ClubSession, OrderItem, Registration
 from ..rules import refunds as refund_rules
 from ..rules.statuses import RegistrationStatus
-from . import audit, letters, paying_back
+from . import audit, letters, orders, paying_back
 
 
 def settle(db: Session, club_session_id: int | None, actor: str) -> int:
@@ -39,6 +39,8 @@ def settle(db: Session, club_session_id: int | None, actor: str) -> int:
 
 def _pay_back(db: Session, registration_id: int, actor: str) -> None:
     registration = db.execute(select(Registration).where(Registration.id == registration_id)).scalar_one()
+    if registration.order_id is not None:
+        orders.lock(db, registration.order_id)  # a staff refund of the same payment may be under way
     db.execute(update(Registration).where(Registration.id == registration_id).values(replacement_wanted_at=None))
     item = db.execute(select(OrderItem).where(OrderItem.registration_id == registration_id)).scalar_one()
     cents = paying_back.owe_for_item(db, item, registration, registration.amount_paid_cents, "replaced", actor)
