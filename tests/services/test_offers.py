@@ -26,7 +26,7 @@ def booking(token: str) -> Registration:
 
 
 def offered(*, free: bool = True, others: int = 0) -> tuple[ClubSession, list[str]]:
-    """A session whose only place was given up and offered to the first who waits, its mail on its way; the orders."""
+    """A session whose only place was given up and offered to the first who waits; the orders of those who wait."""
     make, price = (make_free_club_session, 0) if free else (make_club_session, 1200)
     club_session = make(capacity=1, waitlist_capacity=8)
     holder = begin(club_session, expected_price_cents=price)
