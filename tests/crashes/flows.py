@@ -103,7 +103,7 @@ FLOWS: dict[str, Flow] = {
     ),
     "accept-an-offer-and-pay": Flow(
         [accepts("bo"), goes_on("bo"), pays("bo"), delivers, works],
-        {"ana": CANCELLED, "bo": PAID}, {"bo": {EXPIRED, ("pending", "offered", 0)}}, OFFERED,
+        {"ana": CANCELLED, "bo": PAID}, {"bo": {("pending", "offered", 0), ("pending", "held", 0)}}, OFFERED,
     ),
     "decline-an-offer": Flow(
         [with_offer("bo", offers.decline), works],

@@ -29,8 +29,8 @@ class Tally:
         self.points, self.died, self.lost = self.points + other.points, self.died + other.died, self.lost + other.lost
 
 
-def die_everywhere(name: str, webhooks: bool, make: Maker, *, every: int = 1, only: int | None = None) -> Tally:
-    """Live through the flow once, then die at each of its points (or each ``every``-th, or ``only`` one)."""
+def die_everywhere(name: str, webhooks: bool, make: Maker, *, every: int = 1, only: int | str | None = None) -> Tally:
+    """Live through the flow once, then die at each of its points, each ``every``-th, or ``only`` one (by number or name)."""
     flow = FLOWS[name]
     try:
         with make(webhooks) as world:
@@ -39,6 +39,8 @@ def die_everywhere(name: str, webhooks: bool, make: Maker, *, every: int = 1, on
         return Tally(lost=[f"undisturbed: {str(error)[:400]}"])
     tally = Tally(points=len(points))
     first = len(name) % every  # so that each flow's sample begins elsewhere
+    if isinstance(only, str):
+        only = points.index(only)
     for number in [only] if only is not None else range(first, len(points), every):
         tally.died += 1
         try:

@@ -28,7 +28,7 @@ from app.services import health_check, reconciling
 from app.simulator.control import ControlError
 from tests.support.clock import FakeClock
 from tests.support.database import dispose
-from tests.support.rows import all_of, count_of, the
+from tests.support.rows import all_of, the
 from tests.support.settings import safe_settings
 from tests.support.stripe import StripeServer, StripeSimulator, sdk_time
 
@@ -140,6 +140,7 @@ class World:
             jobs.run_due()
             if seconds == 61:
                 self.check_money()
+                self.check_one_payable()
         self.deliver()
 
     # --- what must be true afterwards ----------------------------------------------------------------------------------
@@ -185,15 +186,22 @@ class World:
     def _refunds_of(order_id: int | None) -> list[Refund]:
         return [r for p in all_of(Payment, order_id=order_id) for r in all_of(Refund, payment_id=p.id) if r.status != "failed"]
 
-    def check_checkouts(self) -> None:
-        """Nothing can be paid any more: every hold has ended by now."""
-        assert [s["id"] for s in self.stripe.control.sessions() if s["status"] == "open"] == []
-        assert count_of(Order, status="pending") == len([o for o in all_of(Order) if self._waits(o)])
+    def check_one_payable(self) -> None:
+        """An order has one Checkout that can be paid, at the most."""
+        payable = Counter(s["client_reference_id"] for s in self.stripe.control.sessions() if s["status"] == "open")
+        assert max(payable.values(), default=0) <= 1, f"orders with several payable Checkouts: {payable}"
 
-    @staticmethod
-    def _waits(order: Order) -> bool:
+    def check_checkouts(self) -> None:
+        """Nothing can be paid any more: every Checkout has ended by now, and every hold that is over."""
+        assert [s["id"] for s in self.stripe.control.sessions() if s["status"] == "open"] == []
+        stuck = [o.reference for o in all_of(Order) if o.status == "pending" and not self._waits(o)]
+        assert stuck == [], "orders that neither wait nor end"
+
+    def _waits(self, order: Order) -> bool:
+        """On the list, offered a place, or keeping one that was offered for as long as the offer would have lasted."""
         [registration] = all_of(Registration, order_id=order.id)
-        return order.status == "pending" and registration.status in ("waitlisted", "offered")
+        kept = order.hold_expires_at is not None and order.hold_expires_at > self.clock.now
+        return kept or registration.status in ("waitlisted", "offered")
 
     def check_mail(self) -> None:
         """Every mail owed was sent, under one Message-ID; twice only where death struck between sending and noting it."""
