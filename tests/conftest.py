@@ -244,9 +244,9 @@ def live_site(app: Flask, site_socket: socket.socket) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """One Chromium for the worker's browser tests."""
+    """One Chromium for a module's browser tests: while it lives, Playwright's event loop is the thread's, and dbos refuses one."""
     from tests.support.browser import BrowserUnavailable, launched
 
     with ExitStack() as stack:
