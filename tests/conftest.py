@@ -246,7 +246,7 @@ def live_site(app: Flask, site_socket: socket.socket) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """One Chromium for a module's browser tests: while it lives, Playwright's event loop is the thread's, and dbos refuses one."""
+    """One Chromium for a module's browser tests: while it lives, Playwright's event loop is the thread's, which dbos refuses."""
     from tests.support.browser import BrowserUnavailable, launched
 
     with ExitStack() as stack:
