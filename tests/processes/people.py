@@ -95,7 +95,7 @@ class Person:
         for _ in range(TRIES):
             try:
                 answer = self._browser.request(method, address, data=form, allow_redirects=False, timeout=30)
-            except (requests.ConnectionError, requests.Timeout):
+            except requests.RequestException:  # killed before or in the middle of its answer
                 answer = None
             if answer is not None and answer.status_code < 500:
                 return answer
