@@ -18,7 +18,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--at-once", type=int, default=12)
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--every-seconds", type=float, default=2.0, help="mean time between two kills")
+    parser.add_argument("--kill-every", type=int, default=8, help="about how many people are done between two kills")
     return parser
 
 
@@ -32,7 +32,7 @@ def main() -> int:
             made = sqlite_database(run, there) if given.database == "sqlite" else postgres_database(run, "storm")
             url = stack.enter_context(made)
             outcome = blow(
-                url, there, people=given.people, seed=given.seed, at_once=given.at_once, every_seconds=given.every_seconds
+                url, there, people=given.people, seed=given.seed, at_once=given.at_once, kill_every=given.kill_every
             )
     finally:
         postgres.stop(run.directory)

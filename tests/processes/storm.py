@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -57,7 +57,7 @@ class Outcome:
         )
 
 
-def blow(database_url: str, directory: Path, *, people: int, seed: int, at_once: int = 8, every_seconds: float = 2.0) -> Outcome:
+def blow(database_url: str, directory: Path, *, people: int, seed: int, at_once: int = 8, kill_every: int = 4) -> Outcome:
     """One storm on a migrated database; the caller reads ``wrong``."""
     began, random, house = time.monotonic(), Random(seed), House(database_url, directory)  # noqa: S311 - a repeatable storm
     outcome = Outcome(people=people)
@@ -66,8 +66,8 @@ def blow(database_url: str, directory: Path, *, people: int, seed: int, at_once:
     try:
         house.open()
         crowd = [Person(n, random.choice(slugs), house, Random(seed * 100_003 + n)) for n in range(people)]  # noqa: S311
-        with killing(house, random, every_seconds):
-            live(crowd, at_once, outcome)
+        with killing(house, random, kill_every) as somebody_is_done:
+            live(crowd, at_once, outcome, somebody_is_done)
         outcome.killed = house.killed
         house.close_site()
         house.open_site()
@@ -105,27 +105,34 @@ def app_on(house: House) -> Iterator[Flask]:
 
 
 @contextmanager
-def killing(house: House, random: Random, every_seconds: float) -> Iterator[None]:
-    """kill -9 something every now and then while the block runs."""
-    over = threading.Event()
+def killing(house: House, random: Random, kill_every: int) -> Iterator[Callable[[], None]]:
+    """kill -9 something whenever about so many people are done: however fast the machine, the storm is as hard."""
+    done, over = threading.Semaphore(0), threading.Event()
 
     def reap() -> None:
-        while not over.wait(random.uniform(0.5, 1.5) * every_seconds):
-            house.kill_one(random)
+        while not over.is_set():
+            for _ in range(random.randint(1, 2 * kill_every - 1)):
+                done.acquire()
+            if not over.is_set():
+                house.kill_one(random)
 
     reaper = threading.Thread(target=reap)
     reaper.start()
     try:
-        yield
+        yield done.release
     finally:
         over.set()
+        done.release(2 * kill_every)
         reaper.join()
 
 
-def live(crowd: list[Person], at_once: int, outcome: Outcome) -> None:
+def live(crowd: list[Person], at_once: int, outcome: Outcome, somebody_is_done: Callable[[], None]) -> None:
     """Let everybody do what they do, so many at once."""
     with ThreadPoolExecutor(at_once) as pool:
-        for person, future in [(person, pool.submit(person.live)) for person in crowd]:
+        lives = [(person, pool.submit(person.live)) for person in crowd]
+        for _, future in lives:
+            future.add_done_callback(lambda _: somebody_is_done())
+        for person, future in lives:
             try:
                 future.result()
             except Exception as error:
