@@ -28,6 +28,7 @@ class Payment(Base):
     id: Mapped[Id]
     order_id: Mapped[int] = mapped_column(sa.ForeignKey("orders.id"), index=True)
     provider: Mapped[str] = mapped_column(sa.String(20), default="stripe")
+    """``stripe``; ``cash`` or ``bank`` when a person took it."""
     checkout_id: Mapped[str | None] = mapped_column(sa.String(255), unique=True)
     checkout_url: Mapped[str | None] = mapped_column(sa.Text)
     payment_intent_id: Mapped[str | None] = mapped_column(sa.String(255), unique=True)

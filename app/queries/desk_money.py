@@ -19,9 +19,10 @@ from ..models import Case, ClubSession, LedgerEntry, Reconciliation
 from . import webhooks
 
 _L = LedgerEntry
-CLEARING, CASH, OWED, FEES = "stripe:clearing", "cash:desk", "owed:refunds", "fees:stripe"
+CLEARING, CASH, BANK, OWED, FEES = "stripe:clearing", "cash:desk", "bank:account", "owed:refunds", "fees:stripe"
 DISPUTES, REVENUE = "disputes", "revenue:"
-OURS = (CLEARING, CASH, FEES, DISPUTES)
+BY_HAND = (CASH, BANK)
+OURS = (CLEARING, *BY_HAND, FEES, DISPUTES)
 """Accounts that grow by their debits: what we have and what it costs. The others grow by their credits: what we took and owe."""
 
 
@@ -186,8 +187,8 @@ def _sum_up(books: Books, row: Row[Any]) -> None:
     """Add one kind of move to the figures of the money at Stripe and in cash; other moves are not among them."""
     cents = int(row.cents)
     sign = 1 if row.credit == CLEARING else -1
-    books.cash_in_cents += cents if row.debit == CASH else 0
-    books.cash_out_cents += cents if row.credit == CASH else 0
+    books.cash_in_cents += cents if row.debit in BY_HAND else 0
+    books.cash_out_cents += cents if row.credit in BY_HAND else 0
     if CLEARING not in (row.debit, row.credit):
         return
     other = row.debit if row.credit == CLEARING else row.credit
@@ -220,7 +221,7 @@ def _accounts(rows: Iterable[Row[Any]]) -> list[AccountLine]:
 
 def _in_order(account: str) -> tuple[int, str]:
     """Takings first, then what is owed and what it costs, last what it comes to at Stripe."""
-    kinds = (REVENUE, OWED, "suspense", FEES, DISPUTES, CASH, CLEARING)
+    kinds = (REVENUE, OWED, "suspense", FEES, DISPUTES, *BY_HAND, CLEARING)
     return next((place for place, kind in enumerate(kinds) if account.startswith(kind)), len(kinds)), account
 
 

@@ -5,6 +5,18 @@ from __future__ import annotations
 from email_validator import EmailNotValidError, validate_email
 
 MAX_LENGTH = 254
+NOWHERE = "@no-address.invalid"
+"""The end of what stands for the address of somebody who gave none. ``.invalid`` is reserved: no mail server ever has it."""
+
+
+def no_address(reference: str) -> str:
+    """What is stored for a booking without an address: unique by its reference, so that several may be in one session."""
+    return f"{reference.lower()}{NOWHERE}"
+
+
+def has_mailbox(address: str) -> bool:
+    """Whether mail may be sent there at all."""
+    return not address.endswith(NOWHERE)
 
 
 def normalise_email(text: str) -> str | None:

@@ -79,7 +79,7 @@ def _ledger() -> list[str]:
     came = (
         select(func.coalesce(func.sum(LedgerEntry.amount_cents), 0))
         .where(LedgerEntry.payment_id == Payment.id, LedgerEntry.refund_id.is_(None))
-        .where(LedgerEntry.debit_account.in_([ledger.CLEARING, ledger.CASH]), LedgerEntry.credit_account != ledger.DISPUTES)
+        .where(LedgerEntry.debit_account.in_(ledger.HELD_AT.values()), LedgerEntry.credit_account != ledger.DISPUTES)
         .scalar_subquery()
     )
     went = (

@@ -1,7 +1,8 @@
 """Books each cent twice, in the transaction that moves it. Called by fulfilment and refunds; nothing is ever changed or deleted.
 
-Accounts: ``stripe:clearing`` (what Stripe holds for us), ``cash:desk`` (taken by hand), ``revenue:<kind>``, ``owed:refunds``
-(to be given back), ``suspense`` (money that fits no order, a case is open), ``fees:stripe``, ``disputes``.
+Accounts: ``stripe:clearing`` (what Stripe holds for us), ``cash:desk`` and ``bank:account`` (taken by hand, without Stripe),
+``revenue:<kind>``, ``owed:refunds`` (to be given back), ``suspense`` (money that fits no order, a case is open), ``fees:stripe``,
+``disputes``.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from .writes import insert_once
 
 CLEARING = "stripe:clearing"
 CASH = "cash:desk"
+BANK = "bank:account"
 OWED = "owed:refunds"
 SUSPENSE = "suspense"
 FEES = "fees:stripe"
 DISPUTES = "disputes"
+HELD_AT = {"stripe": CLEARING, "cash": CASH, "bank": BANK}
+"""Where the money of a payment lies, by the payment's ``provider``."""
 
 
 def revenue(kind: str) -> str:

@@ -86,6 +86,7 @@ def _context(db: Session, order: Order, lost: Sequence[int] = (), *, may_sign_up
         "currency": order.currency,
         "total_cents": order.total_cents,
         "paid_at": order.paid_at.isoformat() if order.paid_at else None,
+        "pay_by": order.hold_expires_at.isoformat() if order.hold_expires_at else None,
         "items": [],
     }
     for item, registration, club_session, position, membership, plan in rows:

@@ -41,11 +41,15 @@ class OrderKey:
 
 
 def create_order(
-    db: Session, buyer: Buyer, total_cents: int, currency: str, *, pays_now: bool, done: bool, now: datetime
+    db: Session, buyer: Buyer, total_cents: int, currency: str, *, pays_now: bool, done: bool, now: datetime,
+    hold_until: datetime | None = None,
 ) -> OrderKey:
-    """Insert the order: paid at once when ``done`` (nothing to pay), with a hold's end when it is to be paid now."""
+    """Insert the order: paid at once when ``done`` (nothing to pay), with a hold's end when it is to be paid now.
+
+    ``hold_until``: another end than the usual minutes, chosen by staff.
+    """
     token, reference = new_token(), new_reference()
-    hold = holds.hold_expires_at(now, current_settings().hold_minutes) if pays_now else None
+    hold = hold_until or (holds.hold_expires_at(now, current_settings().hold_minutes) if pays_now else None)
     values = {
         "token": token,
         "reference": reference,

@@ -23,6 +23,7 @@ from ..extensions import db as flask_db
 from ..integrations import calendar_file, mailer
 from ..integrations.mailer import Attachment, MailRefused, MailUnavailable
 from ..models import Case, OutgoingEmail
+from ..rules.addresses import has_mailbox
 from ..rules.refusals import InvalidInput, words
 from ..transaction import retried, transaction
 from . import audit, cases
@@ -69,7 +70,10 @@ def owe(
     """Owe one mail, once for each ``dedupe_key`` (which names no person), inside the caller's transaction.
 
     ``context`` is JSON and complete: it is all that ``templates/emails/<template>`` will know. Nothing is rendered here.
+    Somebody who gave no address is owed none.
     """
+    if not has_mailbox(to):
+        return
     written = insert_once(
         db,
         _M,

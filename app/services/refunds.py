@@ -73,9 +73,10 @@ def record_by_hand(db: Session, refund_id: int, actor: str) -> None:
     requested = (Refund.id == refund_id, Refund.status == RefundStatus.REQUESTED)
     if not changed(db, update(Refund).where(*requested).values(status=RefundStatus.SUCCEEDED)):
         return
-    currency = db.execute(select(Payment.currency).where(Payment.id == refund.payment_id)).scalar_one()
+    paid = db.execute(select(Payment.currency, Payment.provider).where(Payment.id == refund.payment_id)).one()
     names = {"payment_id": refund.payment_id, "refund_id": refund.id}
-    ledger.book(db, f"refund:{refund.id}:sent", ledger.OWED, ledger.CASH, refund.amount_cents, currency, **names)
+    kept_at = ledger.HELD_AT[paid.provider]
+    ledger.book(db, f"refund:{refund.id}:sent", ledger.OWED, kept_at, refund.amount_cents, paid.currency, **names)
     if refund.order_item_id is not None:
         _mark_line(db, refund.order_item_id, actor)
     audit.record(db, actor, "refund_paid_by_hand", "refund", refund_id, cents=refund.amount_cents)

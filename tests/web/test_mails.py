@@ -21,7 +21,7 @@ REFUNDS = (
     "refunded_by_staff",
     "refunded_mismatch",
 )
-MAILS = ("confirmation", "waitlisted", "booking_link", "cancelled", "offer", "offer_over", *REFUNDS)
+MAILS = ("confirmation", "waitlisted", "booking_link", "cancelled", "offer", "offer_over", "payment_link", *REFUNDS)
 
 
 def a_letter(**changes: object) -> dict[str, object]:
@@ -42,7 +42,8 @@ def a_letter(**changes: object) -> dict[str, object]:
     }
     line = {"description": "Social badminton", "quantity": 2, "unit_amount_cents": 1200, "amount_cents": 2400, "session": booked}
     letter = {"site_name": "Harbour Social Club", "name": "Mere <Tūhoe>", "currency": "NZD", "total_cents": 2400, "items": [line]}
-    order = {"order_reference": "R8T2WN", "order_url": "http://muster.test/orders/secret", "paid_at": NOW.isoformat()}
+    order = {"order_reference": "R8T2WN", "order_url": "http://muster.test/orders/secret", "paid_at": NOW.isoformat(),
+             "pay_by": STARTS.isoformat()}  # fmt: skip
     return {**letter, **order, **changes}
 
 

@@ -39,6 +39,9 @@ ACTIONS = {
     "mail_sent_again": _("Letter sent again"),
     "mail_retried": _("E-mail tried again"),
     "case_closed": _("Case closed"),
+    "added_by_hand": _("Added by the committee"),
+    "paid_by_hand": _("Paid by hand"),
+    "overbooked": _("Overbooked by the committee"),
     "session_created": _("Session made"),
     "session_edited": _("Session changed"),
     "session_imported": _("Session imported"),
@@ -56,7 +59,8 @@ ACCOUNTS = {
     "revenue:product": _("Products"),
     "revenue:other": _("Other money kept"),
     "owed:refunds": _("Owed back to people"),
-    "cash:desk": _("Cash and bank"),
+    "cash:desk": _("Cash"),
+    "bank:account": _("Bank transfers"),
     "suspense": _("Not explained yet"),
     "fees:stripe": _("Stripe’s fees"),
     "disputes": _("Held back in disputes"),
@@ -101,7 +105,8 @@ LATE_WORK = {
     "refunds": _("refunds to send"),
     "events": _("messages from Stripe to take in"),
 }
-DETAILS = {"reason": _("reason"), "places": _("places"), "role": _("role"), "devices": _("devices"), "resolution": _("decision")}
+DETAILS = {"reason": _("reason"), "places": _("places"), "role": _("role"), "devices": _("devices"), "resolution": _("decision"),
+           "overbooked": _("past capacity"), "waiting": _("people waiting were passed over"), "means": _("by")}  # fmt: skip
 """What of an entry's detail is for people to read; the rest is for machines."""
 
 
