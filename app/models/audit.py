@@ -13,7 +13,11 @@ from .columns import CreatedAt, Id, Json
 
 class AuditEntry(Base):
     __tablename__ = "audit_entries"
-    __table_args__ = (sa.Index("ix_audit_entries_subject", "subject_kind", "subject_id"),)
+    __table_args__ = (
+        sa.Index("ix_audit_entries_subject", "subject_kind", "subject_id"),
+        sa.Index("ix_audit_entries_action", "action", "id"),
+        sa.Index("ix_audit_entries_actor", "actor", "id"),
+    )
 
     id: Mapped[Id]
     actor: Mapped[str] = mapped_column(sa.String(120))

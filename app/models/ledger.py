@@ -17,6 +17,7 @@ class LedgerEntry(Base):
     __table_args__ = (
         sa.CheckConstraint("amount_cents > 0", name="amount"),
         sa.CheckConstraint("debit_account <> credit_account", name="two_accounts"),
+        sa.Index("ix_ledger_entries_created_at", "created_at"),
     )
 
     id: Mapped[Id]
@@ -27,6 +28,6 @@ class LedgerEntry(Base):
     amount_cents: Mapped[int]
     currency: Mapped[Currency]
     payment_id: Mapped[int | None] = mapped_column(sa.ForeignKey("payments.id"), index=True)
-    refund_id: Mapped[int | None] = mapped_column(sa.ForeignKey("refunds.id"))
+    refund_id: Mapped[int | None] = mapped_column(sa.ForeignKey("refunds.id"), index=True)
     club_session_id: Mapped[int | None] = mapped_column(sa.ForeignKey("club_sessions.id"), index=True)
     created_at: Mapped[CreatedAt]

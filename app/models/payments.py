@@ -22,6 +22,7 @@ class Payment(Base):
     __table_args__ = (
         sa.CheckConstraint("amount_cents >= 0 AND captured_cents >= 0", name="amounts"),
         sa.Index("uq_payments_unsettled", "order_id", unique=True, sqlite_where=_UNSETTLED, postgresql_where=_UNSETTLED),
+        sa.Index("ix_payments_paid_at", "paid_at"),
         sa.Index("ix_payments_due", "next_check_at", sqlite_where=_UNSETTLED, postgresql_where=_UNSETTLED),
     )
 
@@ -54,12 +55,13 @@ class Refund(Base):
     __tablename__ = "refunds"
     __table_args__ = (
         sa.CheckConstraint("amount_cents > 0", name="amount"),
+        sa.Index("ix_refunds_created_at", "created_at"),
         sa.Index("ix_refunds_due", "next_attempt_at", sqlite_where=_REFUND_UNSETTLED, postgresql_where=_REFUND_UNSETTLED),
     )
 
     id: Mapped[Id]
     payment_id: Mapped[int] = mapped_column(sa.ForeignKey("payments.id"), index=True)
-    order_item_id: Mapped[int | None] = mapped_column(sa.ForeignKey("order_items.id"))
+    order_item_id: Mapped[int | None] = mapped_column(sa.ForeignKey("order_items.id"), index=True)
     """The line it is for; None when it is money that bought nothing."""
     amount_cents: Mapped[int]
     reason: Mapped[str] = mapped_column(sa.String(60))

@@ -17,6 +17,7 @@ _UNPROCESSED = sa.text("processed_at IS NULL")
 class StripeEvent(Base):
     __tablename__ = "stripe_events"
     __table_args__ = (
+        sa.Index("ix_stripe_events_created_at", "created_at"),
         sa.Index("ix_stripe_events_unprocessed", "created_at", sqlite_where=_UNPROCESSED, postgresql_where=_UNPROCESSED),
     )
 

@@ -174,7 +174,8 @@ def world(sqlite_app: Flask, stripe_simulator: Any) -> World:
         case_id = case.id
     tokens = {"orders": order.token, "registrations": booking.token, "offers": booking.token, "account/join": join,
               "account/new-password": reset, "account/new-address": move, "account/calendar": member.calendar_token,
-              "account/card": str(member.card_token), "admin/registrations": booking.token}  # fmt: skip
+              "account/card": str(member.card_token), "admin/registrations": booking.token,
+              "admin/money/orders": order.token}  # fmt: skip
     others = {"orders": theirs.token, "registrations": other.token, "offers": other.token, "account/join": reset,
               "account/new-password": join, "account/calendar": other.token, "account/card": other.token}  # fmt: skip
     mail_id = min(mail.id for mail in all_of(OutgoingEmail))

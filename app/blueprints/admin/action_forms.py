@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from datetime import datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -116,6 +118,23 @@ class PeriodForm(FlaskForm):
         if fine and not self.errors and self.last.data < self.first.data:
             self.last.errors = [gettext("Enter a day that is not before the first one")]
         return not self.errors
+
+
+class OpenPeriodForm(FlaskForm):
+    """From which day to which, both in it; either may be left open. A search by GET: it changes nothing and needs no token."""
+
+    class Meta:
+        csrf = False
+
+    first = DayField(_("From"), name="from")
+    last = DayField(_("To"), name="to")
+
+    def moments(self, zone: str) -> tuple[datetime | None, datetime | None]:
+        """When it begins and the moment after it ends, by the clock of ``zone``; None where it is open or cannot be read."""
+        first, last = (None if field.errors else field.data for field in (self.first, self.last))
+        after = last + timedelta(days=1) if last else None
+        begins_at, ends_at = (datetime.combine(day, time(), ZoneInfo(zone)) if day else None for day in (first, after))
+        return begins_at, ends_at
 
 
 def walk(

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from ...security import may
-from . import actions, audit_log, bp, cases, club_sessions, memberships, money, record, registrations, session_actions, today
+from . import (
+    actions,
+    audit_log,
+    bp,
+    cases,
+    club_sessions,
+    memberships,
+    money,
+    money_lists,
+    record,
+    registrations,
+    session_actions,
+    today,
+)
+from .money_words import WORDS as MONEY_WORDS
 from .paging import page_url
 from .record_words import WORDS
 
 __all__ = [
-    "actions", "audit_log", "bp", "cases", "club_sessions", "memberships", "money", "record", "registrations",
-    "session_actions", "today",
+    "actions", "audit_log", "bp", "cases", "club_sessions", "memberships", "money", "money_lists", "record",
+    "registrations", "session_actions", "today",
 ]  # fmt: skip
 
 
-bp.context_processor(lambda: {"may": may, "page_url": page_url, **WORDS})
+bp.context_processor(lambda: {"may": may, "page_url": page_url, **WORDS, **MONEY_WORDS})

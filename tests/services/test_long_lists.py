@@ -1,0 +1,82 @@
+"""A club of fifty thousand past bookings: what the desk lists and looks up goes by an index, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import event, select
+
+from app import clock
+from app.extensions import db
+from app.models import Refund
+from app.queries import desk_audit, desk_ledger, desk_listing, desk_orders, desk_record, webhooks
+from app.queries.desk_listing import Wanted
+from app.services import health_check
+from tests.support.factories import make_club_session
+from tests.support.money import many_orders
+
+_W = Wanted
+
+
+def since() -> Wanted:
+    return Wanted(begins_at=clock.now(), ends_at=clock.now())
+
+
+LOOKS: dict[str, tuple[Callable[[], Any], set[str]]] = {
+    "orders of a period": (lambda: desk_listing.page(desk_orders.ORDERS, since()), {"ix_orders_created_at"}),
+    "refunds of a period": (lambda: desk_listing.page(desk_orders.REFUNDS, since()), {"ix_refunds_created_at"}),
+    "ledger of a period": (lambda: desk_listing.page(desk_ledger.LEDGER, since()), {"ix_ledger_entries_created_at"}),
+    "an order by Stripe's id": (lambda: desk_listing.count(desk_orders.ORDERS, _W("re_1")), {"provider_ref"}),
+    "record by action": (lambda: desk_audit.entries(desk_audit.Wanted(action="paid")), {"ix_audit_entries_action"}),
+    "inbox": (desk_record.inbox, {"ix_stripe_events_created_at"}),
+    "last payment": (webhooks.silence, {"ix_payments_paid_at"}),
+    "books against refunds": (health_check.findings, {"ix_ledger_entries_refund_id"}),
+    "refunds of a line": (
+        lambda: db.session.execute(select(Refund.id).where(Refund.order_item_id == 1)).all(), {"ix_refunds_order_item_id"},
+    ),
+}  # fmt: skip
+
+
+def plans(look: Callable[[], Any]) -> str:
+    """How the database would run each statement of ``look``, as it says itself; a small table is not read whole either."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.lstrip().upper().startswith(("SELECT", "WITH")):
+            seen.append((statement, parameters))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        look()
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    db.session.remove()
+    postgresql = db.engine.dialect.name == "postgresql"
+    with db.engine.connect() as connection:
+        if postgresql:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        explain = "EXPLAIN " if postgresql else "EXPLAIN QUERY PLAN "
+        return "\n".join(str(row) for sql, values in seen for row in connection.exec_driver_sql(explain + sql, values).all())
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_what_is_looked_up_goes_by_an_index(app: Flask, name: str) -> None:
+    many_orders(make_club_session(), 20)
+    look, indexes = LOOKS[name]
+    plan = plans(look)
+    assert all(index in plan or f"autoindex_{index}" in plan for index in indexes) or _by_unique(plan, indexes), plan
+
+
+def _by_unique(plan: str, columns: set[str]) -> bool:
+    """SQLite names the index of a UNIQUE by a number; its plan says which column it looks up instead."""
+    return all(f"({column}=?)" in plan for column in columns)
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("listing", [desk_orders.ORDERS, desk_orders.PAYMENTS, desk_orders.REFUNDS, desk_ledger.LEDGER])
+def test_the_newest_page_is_read_without_sorting_the_rest(app: Flask, listing: desk_listing.Listing) -> None:
+    assert "TEMP B-TREE" not in plans(lambda: desk_listing.page(listing, Wanted()))
+    assert "TEMP B-TREE" in plans(lambda: desk_listing.page(listing, Wanted(sort=desk_listing.Sort.LARGEST))), "this one sorts"
