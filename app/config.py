@@ -44,6 +44,7 @@ class Settings:
     stripe_api_base: str = STRIPE_API
     mail_url: str = ""
     mail_from: str = ""
+    mail_reply_to: str = ""
     currency: str = "NZD"
     time_zone: str = "Pacific/Auckland"
     hold_minutes: int = 30
@@ -65,6 +66,11 @@ class Settings:
     def host(self) -> str:
         """Host of the site, without a port: the right-hand side of Message-IDs."""
         return urlsplit(self.site_url).hostname or "localhost"
+
+    @property
+    def reply_to(self) -> str:
+        """Where answers to our mails go."""
+        return self.mail_reply_to or self.mail_from
 
     @property
     def is_sqlite(self) -> bool:
@@ -96,7 +102,8 @@ def from_environment(environ: Mapping[str, str] | None = None, *, development: b
         stripe_webhook_secrets=webhook_secrets,
         stripe_api_base=base,
         mail_url=_mail(env.get("MAIL_URL", "")),
-        mail_from=_mail_from(env.get("MAIL_FROM", f"{env.get('SITE_NAME', 'Muster')} <no-reply@{host}>")),
+        mail_from=_mail_address("MAIL_FROM", env.get("MAIL_FROM", f"{env.get('SITE_NAME', 'Muster')} <no-reply@{host}>")),
+        mail_reply_to=_mail_address("MAIL_REPLY_TO", env.get("MAIL_REPLY_TO", "")),
         currency=_currency(env.get("CURRENCY", "NZD")),
         time_zone=_time_zone(env.get("TIME_ZONE", "Pacific/Auckland")),
         hold_minutes=_integer(env, "HOLD_MINUTES", 30, 1, 24 * 60 - 10),
@@ -201,9 +208,9 @@ def _mail(text: str) -> str:
     return text
 
 
-def _mail_from(text: str) -> str:
-    if "\n" in text or "\r" in text or "@" not in text:
-        raise SettingsError("MAIL_FROM must be an e-mail address, with or without a name: Club <office@club.example>.")
+def _mail_address(name: str, text: str) -> str:
+    if text and ("\n" in text or "\r" in text or "@" not in text):
+        raise SettingsError(f"{name} must be an e-mail address, with or without a name: Club <office@club.example>.")
     return text
 
 

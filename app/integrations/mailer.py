@@ -6,6 +6,7 @@ name no address.
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import smtplib
@@ -13,15 +14,17 @@ import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from email.encoders import encode_base64
+from email.mime.base import MIMEBase
 from email.utils import format_datetime
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from flask import current_app
 from flask_mailman import EmailMultiAlternatives  # type: ignore[import-untyped]
-from flask_mailman.message import sanitize_address  # type: ignore[import-untyped]
+from flask_mailman.message import SafeMIMEMultipart, sanitize_address  # type: ignore[import-untyped]
 
 from .. import clock, transaction
 from ..config import INSTANCE, Settings, current_settings
@@ -41,11 +44,15 @@ class MailUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A text file of the mail; ``mime_type`` may carry parameters (``text/calendar; method=PUBLISH``)."""
+    """A text file of the mail; ``mime_type`` may carry parameters (``text/calendar; method=PUBLISH``).
+
+    With a ``content_id`` it is a picture in base64, which the HTML shows where it names ``cid:…``.
+    """
 
     name: str
     mime_type: str
     content: str
+    content_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,8 @@ class Message:
     message_id: str
     from_: str
     attachments: Sequence[Attachment] = ()
+    reply_to: str = ""
+    """Where answers go; empty: to ``from_``."""
 
 
 class Mailer(Protocol):
@@ -167,6 +176,27 @@ class FileMailer:
             raise MailUnavailable(f"the mail folder cannot be written ({error.strerror})") from None
 
 
+class _Mail(EmailMultiAlternatives):  # type: ignore[misc]
+    """A mail whose HTML part carries its own pictures: beside it, not as files, in every mail program."""
+
+    pictures: Sequence[Attachment] = ()
+
+    def _create_mime_attachment(self, content: Any, mimetype: str) -> Any:
+        part = super()._create_mime_attachment(content, mimetype)
+        if mimetype != "text/html" or not self.pictures:
+            return part
+        related = SafeMIMEMultipart(_subtype="related", encoding=self.encoding)
+        related.attach(part)
+        for picture in self.pictures:
+            shown = MIMEBase(*picture.mime_type.split("/", 1))
+            shown.set_payload(base64.b64decode(picture.content))
+            encode_base64(shown)
+            shown.add_header("Content-ID", f"<{picture.content_id}>")
+            shown.add_header("Content-Disposition", "inline", filename=picture.name)
+            related.attach(shown)
+        return related
+
+
 def _compose(message: Message) -> tuple[str, bytes]:
     """The envelope sender and the mail as bytes; raises MailRefused for more than one address or a header with a line break."""
     if normalise_email(message.to) != message.to.lower():
@@ -176,13 +206,17 @@ def _compose(message: Message) -> tuple[str, bytes]:
         "Date": format_datetime(clock.now()),
         "Auto-Submitted": "auto-generated",
     }
-    mail = EmailMultiAlternatives(message.subject, message.text, message.from_, [message.to], headers=headers)
+    if message.reply_to:
+        headers["Reply-To"] = message.reply_to
+    mail = _Mail(message.subject, message.text, message.from_, [message.to], headers=headers)
     mail.encoding = "utf-8"
+    mail.pictures = [attachment for attachment in message.attachments if attachment.content_id]
     if message.html:
         mail.attach_alternative(message.html, "text/html")
     try:
         for attachment in message.attachments:
-            mail.attach(attachment.name, attachment.content, attachment.mime_type)
+            if not attachment.content_id:
+                mail.attach(attachment.name, attachment.content, attachment.mime_type)
         sender = sanitize_address(message.from_, "utf-8").rpartition("<")[2].rstrip(">")
         body: bytes = mail.message().as_bytes(linesep="\r\n")
         return sender, body

@@ -125,6 +125,20 @@ class OfferOver(Refusal):
     page = "ended"
 
 
+class BookingUnknown(Refusal):
+    """No booking of this session has that code."""
+
+    status = 404
+    text = words("There is no booking %(reference)s in this session.")
+
+
+class BookingNotRegistered(Refusal):
+    """It has no place: not paid in time, cancelled, or still waiting."""
+
+    status = 409
+    text = words("%(name)s is not registered, so nobody was ticked in. See below how it stands.")
+
+
 class CheckoutUnknown(Refusal):
     status = 400
     text = words("We do not know this payment.")

@@ -126,6 +126,8 @@ def _session(site_url: str, registration: Registration, club_session: ClubSessio
         "time_zone": club_session.time_zone,
         "places": registration.places,
         "registration_reference": registration.reference,
+        "registration_url": f"{site_url}/registrations/{registration.token}",
+        "qr_id": f"{registration.reference}@qr",
         "calendar_sequence": club_session.calendar_sequence,
         "refund_terms": {
             "policy": club_session.refund_policy,

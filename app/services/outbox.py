@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from .. import clock, jobs
 from ..config import current_settings
 from ..extensions import db as flask_db
-from ..integrations import calendar_file, mailer
+from ..integrations import calendar_file, mailer, qr_code
 from ..integrations.mailer import Attachment, MailRefused, MailUnavailable
 from ..models import Case, OutgoingEmail
 from ..rules.addresses import has_mailbox
@@ -36,6 +36,8 @@ TRIES = 48
 """Four hours of trying, then a person must look."""
 WITH_CALENDAR = frozenset({"confirmation"})
 """Templates whose mail carries a calendar file for each session it is about."""
+WITH_QR = frozenset({"confirmation"})
+"""Templates whose mail shows a code for the door for each booking that it is about."""
 _M = OutgoingEmail
 _OWED = (_M.sent_at.is_(None), _M.failed_at.is_(None))
 _inliner = CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
@@ -50,7 +52,9 @@ def after_sent(template: str, hook: Callable[[Session, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Rendered:
+class Rendered:
+    """A mail filled in. Attachments as they are stored: ``{name, type, content}``, with ``content_id`` for pictures."""
+
     subject: str
     text: str
     html: str
@@ -153,22 +157,41 @@ def _claim(email_id: int) -> Row[Any] | None:
         ).first()  # fmt: skip
 
 
-def _as_stored(mail: Row[Any]) -> _Rendered | None:
+def _as_stored(mail: Row[Any]) -> Rendered | None:
     """What the first try wrote down, so that every try sends the same; None before that."""
     if mail.subject is None:
         return None
-    return _Rendered(mail.subject, mail.text_body or "", mail.html_body or "", mail.attachments)
+    return Rendered(mail.subject, mail.text_body or "", mail.html_body or "", mail.attachments)
 
 
-def _render(mail: Row[Any]) -> _Rendered:
-    """Fill in the template from the stored context alone: a worker has no request, so addresses in it are absolute."""
+def render(template: str, context: Mapping[str, Any]) -> Rendered:
+    """Fill in a template from this context alone: a worker has no request, so addresses in it are absolute.
+
+    Called for each mail before it is sent, and by the desk to show what the automatic mails say.
+    """
 
     def fill(name: str) -> str:
-        return current_app.jinja_env.get_template(f"emails/{mail.template}/{name}").render(mail.context)
+        return current_app.jinja_env.get_template(f"emails/{template}/{name}").render(context)
 
     subject = " ".join(fill("subject.txt").split())[:300]
-    text = fill("body.txt").strip() + "\n"
-    return _Rendered(subject, text, _inliner.inline(fill("body.html")), [*mail.attachments, *_calendar_files(mail)])
+    return Rendered(subject, fill("body.txt").strip() + "\n", _inliner.inline(fill("body.html")), _pictures(template, context))
+
+
+def _render(mail: Row[Any]) -> Rendered:
+    filled = render(mail.template, mail.context)
+    return replace(filled, attachments=[*mail.attachments, *_calendar_files(mail), *filled.attachments])
+
+
+def _pictures(template: str, context: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The code that opens each booking: for the person its own page, for the staff at the door the page that ticks it in."""
+    if template not in WITH_QR:
+        return []
+    sessions = [item["session"] for item in context.get("items", ()) if item.get("session")]
+    return [
+        _stored(Attachment(f"{session['registration_reference']}.png", "image/png", qr_code.png(session["registration_url"]),
+                           session["qr_id"]))
+        for session in sessions if session.get("qr_id")
+    ]  # fmt: skip
 
 
 def _calendar_files(mail: Row[Any]) -> list[dict[str, str]]:
@@ -194,11 +217,11 @@ def _calendar_file(session: Mapping[str, Any], changed_at: datetime) -> Attachme
 
 
 def _stored(attachment: Attachment) -> dict[str, str]:
-    values = asdict(attachment)
-    return {"name": values["name"], "type": values["mime_type"], "content": values["content"]}
+    stored = {"name": attachment.name, "type": attachment.mime_type, "content": attachment.content}
+    return {**stored, "content_id": attachment.content_id} if attachment.content_id else stored
 
 
-def _message(mail: Row[Any], rendered: _Rendered) -> mailer.Message:
+def _message(mail: Row[Any], rendered: Rendered) -> mailer.Message:
     return mailer.Message(
         to=mail.to,
         subject=rendered.subject,
@@ -206,12 +229,13 @@ def _message(mail: Row[Any], rendered: _Rendered) -> mailer.Message:
         html=rendered.html,
         message_id=mail.message_id,
         from_=current_settings().mail_from,
-        attachments=[Attachment(a["name"], a["type"], a["content"]) for a in rendered.attachments],
+        attachments=[Attachment(a["name"], a["type"], a["content"], a.get("content_id", "")) for a in rendered.attachments],
+        reply_to=current_settings().reply_to,
     )
 
 
 @retried
-def _store(email_id: int, rendered: _Rendered) -> _Rendered:
+def _store(email_id: int, rendered: Rendered) -> Rendered:
     values = {
         "subject": rendered.subject,
         "text_body": rendered.text,

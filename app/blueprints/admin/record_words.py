@@ -36,6 +36,8 @@ ACTIONS = {
     "refund_paid_by_hand": _("Refund paid out by hand"),
     "refund_adopted": _("Refund found at Stripe"),
     "refunded_by_staff": _("Refunded by the committee"),
+    "checked_in": _("Ticked in at the door"),
+    "check_in_undone": _("Tick at the door taken back"),
     "mail_sent_again": _("Letter sent again"),
     "mail_retried": _("E-mail tried again"),
     "case_closed": _("Case closed"),

@@ -9,6 +9,7 @@ from . import (
     bp,
     cases,
     club_sessions,
+    door,
     memberships,
     money,
     money_lists,
@@ -22,7 +23,7 @@ from .paging import page_url
 from .record_words import WORDS
 
 __all__ = [
-    "actions", "audit_log", "bp", "cases", "club_sessions", "memberships", "money", "money_lists", "record",
+    "actions", "audit_log", "bp", "cases", "club_sessions", "door", "memberships", "money", "money_lists", "record",
     "registrations", "session_actions", "today",
 ]  # fmt: skip
 

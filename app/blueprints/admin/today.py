@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from ... import clock
 from ...config import current_settings
-from ...queries import desk_sessions, desk_today
+from ...queries import desk_door, desk_sessions, desk_today
 from ...rules.statuses import Role
 from ...security import staff_only
 from . import bp
@@ -23,4 +23,6 @@ def index() -> ResponseReturnValue:
     now = clock.now()
     zone = ZoneInfo(current_settings().time_zone)
     midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
-    return render_template("admin/today.html", page=desk_today.page(now, midnight), now=now, by_day=desk_sessions.by_day)
+    page = desk_today.page(now, midnight)
+    doors = desk_door.near(page.today, now)
+    return render_template("admin/today.html", page=page, doors=doors, now=now, by_day=desk_sessions.by_day)

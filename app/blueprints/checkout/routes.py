@@ -5,13 +5,16 @@ from __future__ import annotations
 from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
+from markupsafe import Markup
 
 from ... import clock
-from ...queries import orders
+from ...config import current_settings
+from ...integrations import qr_code
+from ...queries import desk_door, orders
 from ...queries.orders import OrderView
 from ...rules.refusals import NotPaidYet, OrderNotOpen, Refusal, StripeAway
-from ...rules.statuses import OrderStatus
-from ...security import by_secret_link, keep_private
+from ...rules.statuses import OrderStatus, Role
+from ...security import by_secret_link, keep_private, may
 from ...services import cancelling, checkout, ending, returning
 from .. import viewer
 
@@ -29,7 +32,9 @@ def order(token: str) -> ResponseReturnValue:
 @bp.get("/registrations/<token:token>")
 @by_secret_link
 def registration(token: str) -> ResponseReturnValue:
-    """A registration's own link leads to the order it is part of."""
+    """A registration's own link, and its code: staff come to the door's page, everybody else to the order it is part of."""
+    if may(Role.DESK) and (booking := desk_door.of_token(token)):
+        return redirect(url_for("admin.door", slug=booking.slug, q=booking.reference), 303)
     order_token = orders.token_of_registration(token) or abort(404)
     return redirect(url_for("checkout.order", token=order_token), 303)
 
@@ -105,4 +110,10 @@ def _order(token: str) -> OrderView:
 
 
 def _show(view: OrderView) -> str:
-    return render_template("checkout/order.html", order=view, action_form=FlaskForm(), now=clock.now())
+    return render_template("checkout/order.html", order=view, action_form=FlaskForm(), now=clock.now(), door_code=_door_code)
+
+
+def _door_code(registration_token: str, title: str) -> Markup:
+    """The picture of a registration's own address, for the phone of whoever stands at the door."""
+    address = f"{current_settings().site_url}{url_for('checkout.registration', token=registration_token)}"
+    return Markup(qr_code.svg(address, title))  # noqa: S704 - drawn by us from an address of ours
