@@ -1,17 +1,20 @@
-"""Who is a member, for the desk: searched by name or address, those whose membership ends first on top. One statement."""
+"""Who is a member, for the desk: searched by name or address, those whose membership ends first on top, page by page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, Select, func, or_, select
 
-from ..models import Membership, MembershipPlan, OrderItem, User
+from ..extensions import db
+from ..models import Membership, MembershipPlan, OrderItem, Payment, Refund, User
+from ..rules.refunds import refundable_cents
+from ..rules.statuses import PaymentStatus, RefundStatus
+from .desk import Page, rows_of_page
 
-LIMIT = 200
+MOST_WORDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class MemberRow:
     """One membership that has not ended. ``paid_cents`` None: it was given."""
 
     id: int
+    user_id: int
     name: str
     email: str
     plan: str | None
@@ -28,32 +32,50 @@ class MemberRow:
     currency: str | None
 
 
-def members(db: Session, today: date, search: str = "") -> Sequence[MemberRow]:
-    """Memberships that hold today or begin later, at most 200."""
-    where = [Membership.revoked_at.is_(None), Membership.ends_on >= today]
-    if search:
-        wanted = search.lower()
-        where.append(or_(User.email.contains(wanted, autoescape=True), User.name.icontains(wanted, autoescape=True)))
-    return _rows(db, where)
+def members(today: date, search: str = "", number: int = 1) -> Page[MemberRow]:
+    """Memberships that hold today or begin later, one page of them. Two statements."""
+    statement = _rows().where(Membership.ends_on >= today)
+    for word in search.split()[:MOST_WORDS]:
+        statement = statement.where(or_(*(c.icontains(word, autoescape=True) for c in (User.email, User.name))))
+    rows, number, total = rows_of_page(statement, number)
+    return Page([MemberRow(*row) for row in rows], number, total)
 
 
-def member(db: Session, membership_id: int) -> MemberRow | None:
+def member(membership_id: int) -> MemberRow | None:
     """One membership that has not ended."""
-    return next(iter(_rows(db, [Membership.revoked_at.is_(None), Membership.id == membership_id])), None)
+    row = db.session.execute(_rows().where(Membership.id == membership_id)).one_or_none()
+    return None if row is None else MemberRow(*row)
 
 
-def _rows(db: Session, where: list[object]) -> list[MemberRow]:
+def refundable(membership_id: int) -> int:
+    """What ending this membership would give back now: its price, as far as its payment has not gone back already."""
+    back = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(
+        Refund.payment_id == Payment.id, Refund.status != RefundStatus.FAILED
+    )
+    price = OrderItem.unit_amount_cents * OrderItem.quantity
+    rows: list[Row[Any]] = list(
+        db.session.execute(
+            select(price, Payment.captured_cents, back.scalar_subquery())
+            .join(Membership, Membership.order_item_id == OrderItem.id)
+            .join(Payment, Payment.order_id == OrderItem.order_id)
+            .where(Membership.id == membership_id, Payment.status == PaymentStatus.SUCCEEDED)
+            .order_by(Payment.id)
+        )
+    )
+    left = (min(cents, refundable_cents(captured, gone)) for cents, captured, gone in rows)
+    return next((cents for cents in left if cents), 0)
+
+
+def _rows() -> Select[Any]:
     paid = OrderItem.unit_amount_cents * OrderItem.quantity
-    statement = (
+    return (
         select(
-            Membership.id, User.name, User.email, MembershipPlan.name.label("plan"), Membership.starts_on, Membership.ends_on,
-            paid.label("paid_cents"), MembershipPlan.currency,
+            Membership.id, Membership.user_id, User.name, User.email, MembershipPlan.name.label("plan"), Membership.starts_on,
+            Membership.ends_on, paid.label("paid_cents"), MembershipPlan.currency,
         )
         .join(User, User.id == Membership.user_id)
         .outerjoin(MembershipPlan, MembershipPlan.id == Membership.plan_id)
         .outerjoin(OrderItem, OrderItem.id == Membership.order_item_id)
-        .where(*where)  # type: ignore[arg-type]
+        .where(Membership.revoked_at.is_(None))
         .order_by(Membership.ends_on, Membership.id)
-        .limit(LIMIT)
     )  # fmt: skip
-    return [MemberRow(*row) for row in db.execute(statement)]

@@ -19,8 +19,9 @@ from ..rules.addresses import normalise_email
 from ..rules.refusals import InvalidInput, Refusal, words
 from ..rules.statuses import ACTIVE, OrderStatus, Role
 from ..transaction import retried, transaction
-from . import account_letters, account_tokens, audit, retention, sign_ins, two_factor, users
+from . import account_letters, account_tokens, audit, people_rights, retention, sign_ins, two_factor, users
 from .accounts import LinkOver
+from .people_rights import LastAdmin
 from .sign_ins import SignedIn
 
 MOST_LINKS = 3
@@ -39,11 +40,6 @@ class StillBooked(Refusal):
 
     status = 409
     text = words("You still have bookings to come, or something to pay. Cancel them first, then delete your account.")
-
-
-class LastAdmin(Refusal):
-    status = 409
-    text = words("You are the only administrator. Give somebody else that role first.")
 
 
 @retried
@@ -176,10 +172,8 @@ def _refuse_while_needed(db: Session, person: SignedIn) -> None:
     to_pay = select(Order.id).where(belongs_to(Order, person.id, person.email), Order.status == OrderStatus.PENDING)
     if db.execute(to_come).first() or db.execute(to_pay).first():
         raise StillBooked
-    if person.role is Role.ADMIN:
-        admins = select(func.count()).select_from(User).where(User.role == Role.ADMIN, User.deleted_at.is_(None))
-        if db.execute(admins).scalar_one() == 1:
-            raise LastAdmin
+    if people_rights.locked_admins(db) == {person.id}:
+        raise LastAdmin
 
 
 def _forget_proofs(db: Session, user_id: int) -> None:

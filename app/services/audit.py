@@ -4,7 +4,7 @@ changes state.
 
 from __future__ import annotations
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from ..models import AuditEntry
@@ -23,3 +23,12 @@ def by_user(user_id: int) -> str:
 def record(db: Session, actor: str, action: str, kind: str, subject_id: int, **detail: object) -> None:
     """Add one audit entry; ``detail`` must be JSON and hold nothing secret."""
     db.execute(insert(AuditEntry).values(actor=actor, action=action, subject_kind=kind, subject_id=subject_id, detail=detail))
+
+
+def done_before(db: Session, kind: str, subject_id: int, once: str) -> bool:
+    """Whether a form with this one-time key was acted on before; the record of the action is what remembers it.
+
+    Call it under the lock of the thing itself.
+    """
+    about = select(AuditEntry.detail).where(AuditEntry.subject_kind == kind, AuditEntry.subject_id == subject_id)
+    return any(row.detail.get("once") == once for row in db.execute(about))

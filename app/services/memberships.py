@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import false, or_, select, update
+from sqlalchemy import false, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from .. import clock
@@ -20,10 +20,9 @@ from ..rules.memberships import Span
 from ..rules.refusals import InvalidInput, PriceChanged, words
 from ..rules.statuses import OrderStatus
 from ..transaction import retried, transaction
-from . import audit, letters, membership_sales, membership_spans, orders, paying_back, people
+from . import account_letters, audit, letters, membership_sales, membership_spans, orders, paying_back, people, people_rights
 from .membership_sales import Sale
 from .registrations import Entered, Outcome
-from .writes import changed
 
 NO_SUCH = words("There is no such membership, or it has ended.")
 
@@ -102,7 +101,7 @@ def grant(email: str, ends_on: date, reason: str, actor: str, *, plan_slug: str 
 
     Raises InvalidInput for an address without an account, a day that adds nothing, or no reason.
     """
-    reason, now = _said(reason), clock.now()
+    reason, now = people_rights.said(reason), clock.now()
     with transaction() as db:
         user_id = people.find(db, email)
         if user_id is None:
@@ -110,6 +109,7 @@ def grant(email: str, ends_on: date, reason: str, actor: str, *, plan_slug: str 
         people.lock(db, user_id)
         span = _span_until(ends_on, memberships.club_today(now), memberships.runs_to(db, user_id, memberships.club_today(now)))
         plan = membership_plans.find(db, plan_slug) if plan_slug else None
+        _tell(db, user_id, "given", starts_on=span.starts_on.isoformat(), ends_on=span.ends_on.isoformat())
         return membership_spans.add(db, user_id, span, actor, plan_id=plan.id if plan else None, reason=reason)
 
 
@@ -123,27 +123,29 @@ def _span_until(ends_on: date, today: date, runs_to: date | None) -> Span:
 @retried
 def extend(membership_id: int, ends_on: date, reason: str, actor: str) -> None:
     """Move a membership's last day, later or earlier. Raises InvalidInput when it has ended or no reason is given."""
-    reason = _said(reason)
+    reason = people_rights.said(reason)
     with transaction() as db:
-        _lock_person_of(db, membership_id)
+        user_id = _lock_person_of(db, membership_id)
         if not membership_spans.lengthen(db, membership_id, ends_on, actor, reason):
             raise InvalidInput("ends_on", words("Enter a day after the membership began, of a membership that has not ended."))
+        _tell(db, user_id, "changed", ends_on=ends_on.isoformat())
 
 
 @retried
 def revoke(membership_id: int, reason: str, actor: str) -> None:
     """End a membership now, without a refund. What was registered at member price stays. Raises InvalidInput."""
-    reason = _said(reason)
+    reason = people_rights.said(reason)
     with transaction() as db:
-        _lock_person_of(db, membership_id)
+        user_id = _lock_person_of(db, membership_id)
         if not membership_spans.end(db, membership_id, actor, reason):
             raise InvalidInput(None, NO_SUCH)
+        _tell(db, user_id, "ended")
 
 
 @retried
 def refund(membership_id: int, reason: str, actor: str) -> int:
     """End a membership that was bought and give back what was paid for it; the cents that are owed. Raises InvalidInput."""
-    reason = _said(reason)
+    reason = people_rights.said(reason)
     with transaction() as db:
         row = db.execute(
             select(OrderItem.id, OrderItem.order_id)
@@ -162,23 +164,16 @@ def refund(membership_id: int, reason: str, actor: str) -> int:
         return owed
 
 
-@retried
-def approve_student(user_id: int, is_student: bool, reason: str, actor: str) -> None:
-    """Let somebody have student prices without a student's address, or no longer. Raises InvalidInput without a reason."""
-    reason = _said(reason)
-    with transaction() as db:
-        if changed(db, update(User).where(User.id == user_id, User.is_student != is_student).values(is_student=is_student)):
-            audit.record(db, actor, "student_approved" if is_student else "student_withdrawn", "user", user_id, reason=reason)
-
-
-def _said(reason: str) -> str:
-    if not reason.strip():
-        raise InvalidInput("reason", words("Enter a reason: it is kept on the record."))
-    return reason.strip()
-
-
-def _lock_person_of(db: Session, membership_id: int) -> None:
+def _lock_person_of(db: Session, membership_id: int) -> int:
     user_id = db.execute(select(Membership.user_id).where(Membership.id == membership_id)).scalar_one_or_none()
     if user_id is None:
         raise InvalidInput(None, NO_SUCH)
     people.lock(db, user_id)
+    return user_id
+
+
+def _tell(db: Session, user_id: int, wanted: str, **facts: str) -> None:
+    """Owe the person a letter about what staff did, without the reason."""
+    person = db.execute(select(User.email, User.name).where(User.id == user_id)).one()
+    url = account_letters.site("/membership")
+    account_letters.owe(db, "membership_by_staff", person.email, wanted=wanted, url=url, name=person.name, **facts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from ..models import AuditEntry, ClubSession, Order, OrderItem, Registration
+from ..models import ClubSession, Order, OrderItem, Registration
 from ..rules.refusals import InvalidInput, OrderNotOpen, words
 from ..rules.statuses import OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
@@ -28,7 +28,7 @@ def refund(token: str, cents: int, reason: str, actor: str, *, once: str) -> int
     """
     with transaction() as db:
         registration, order, item = _locked(db, token)
-        if _done_before(db, registration.id, once):
+        if audit.done_before(db, "registration", registration.id, once):
             return 0
         owed = _owe(db, item, registration, cents, reason, actor)
         audit.record(db, actor, "refunded_by_staff", "registration", registration.id, cents=owed, reason=reason, once=once)
@@ -45,7 +45,7 @@ def cancel(token: str, refund_cents: int, reason: str, actor: str, *, once: str)
     """
     with transaction() as db:
         registration, order, item = _locked(db, token)
-        if _done_before(db, registration.id, once):
+        if audit.done_before(db, "registration", registration.id, once):
             return 0
         if registration.status not in CANCELLABLE:
             raise OrderNotOpen
@@ -70,7 +70,7 @@ def resend(token: str, actor: str, *, once: str) -> None:
     """Owe the letter that says how the booking stands once more. Raises OrderNotOpen when it has neither place nor spot."""
     with transaction() as db:
         registration, order, _item = _locked(db, token)
-        if _done_before(db, registration.id, once):
+        if audit.done_before(db, "registration", registration.id, once):
             return
         if registration.status not in LETTERS:
             raise OrderNotOpen
@@ -105,9 +105,3 @@ def _locked(db: Session, token: str) -> tuple[Registration, Order, OrderItem]:
     statement = select(Registration).where(Registration.id == row.id).execution_options(populate_existing=True)
     item = db.execute(select(OrderItem).where(OrderItem.registration_id == row.id)).scalar_one()
     return db.execute(statement).scalar_one(), order, item
-
-
-def _done_before(db: Session, registration_id: int, once: str) -> bool:
-    """Whether this very form was acted on before; the record of the action is what remembers it."""
-    acted = select(AuditEntry.detail).where(AuditEntry.subject_kind == "registration", AuditEntry.subject_id == registration_id)
-    return any(row.detail.get("once") == once for row in db.execute(acted))

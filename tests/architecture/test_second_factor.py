@@ -1,24 +1,26 @@
-"""Where money goes back, whoever has switched codes on gives one first: the views that may refund say so."""
+"""Where money goes back or a role is given, whoever has switched codes on gives one first: these views say so."""
 
 from __future__ import annotations
 
 from flask import Flask
 
-REFUNDING = (
+WORTH_A_CODE = (
     "admin.registration_refund",
     "admin.registration_cancel",
     "admin.session_cancel",
     "admin.case_give_back",
     "admin.case_try_again",
+    "admin.membership_change",
+    "admin.person_role",
 )
 
 
 def unguarded(app: Flask) -> list[str]:
-    """Refunding views without the second proof. ``wraps`` copies the mark outwards, so it is seen on the registered view."""
-    return [name for name in REFUNDING if not getattr(app.view_functions[name], "muster_second_factor", False)]
+    """Such views without the second proof. ``wraps`` copies the mark outwards, so it is seen on the registered view."""
+    return [name for name in WORTH_A_CODE if not getattr(app.view_functions[name], "muster_second_factor", False)]
 
 
-def test_every_refund_asks_for_a_fresh_code(sqlite_app: Flask) -> None:
+def test_every_refund_and_every_role_asks_for_a_fresh_code(sqlite_app: Flask) -> None:
     assert unguarded(sqlite_app) == []
 
 

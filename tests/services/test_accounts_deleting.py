@@ -13,7 +13,7 @@ from app.models import AccountIdentity, LedgerEntry, Membership, Order, Recovery
 from app.queries import my_data
 from app.rules.refusals import InvalidInput
 from app.rules.statuses import Role
-from app.services import accounts, accounts_changing, sign_ins, two_factor
+from app.services import accounts, accounts_changing, people_rights, sign_ins, two_factor
 from app.transaction import transaction
 from tests.support.accounts import cheap_hashing
 from tests.support.booking import begin, work
@@ -92,7 +92,7 @@ def test_booking_that_somebody_else_made_for_this_address_is_theirs(app: Flask, 
 
 def test_last_administrator_stays(app: Flask) -> None:
     admin = make_user(role=Role.ADMIN, password=PASSWORD)
-    with pytest.raises(accounts_changing.LastAdmin):
+    with pytest.raises(people_rights.LastAdmin):
         accounts_changing.delete_account(person_signed_in(admin), PASSWORD)
     make_user(role=Role.ADMIN)
     accounts_changing.delete_account(person_signed_in(admin), PASSWORD)

@@ -13,6 +13,7 @@ from . import (
     memberships,
     money,
     money_lists,
+    people,
     record,
     registrations,
     session_actions,
@@ -23,8 +24,8 @@ from .paging import page_url
 from .record_words import WORDS
 
 __all__ = [
-    "actions", "audit_log", "bp", "cases", "club_sessions", "door", "memberships", "money", "money_lists", "record",
-    "registrations", "session_actions", "today",
+    "actions", "audit_log", "bp", "cases", "club_sessions", "door", "memberships", "money", "money_lists", "people",
+    "record", "registrations", "session_actions", "today",
 ]  # fmt: skip
 
 
