@@ -160,8 +160,9 @@ def app(settings: Any, clock: Any) -> Iterator[Flask]:
     from app import create_app
     from tests.support.client import OutsideClient
     from tests.support.database import dispose
+    from tests.support.templates import remember
 
-    made = create_app(settings)
+    made = remember(create_app(settings))
     made.testing = True
     made.test_client_class = OutsideClient
     with made.app_context():

@@ -15,7 +15,6 @@ from unittest.mock import patch
 
 from flask import Flask
 from flask.ctx import AppContext
-from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import text
 from stripe import _webhook
 
@@ -31,27 +30,11 @@ from tests.support.database import dispose
 from tests.support.rows import all_of, the
 from tests.support.settings import safe_settings
 from tests.support.stripe import StripeServer, StripeSimulator, sdk_time
+from tests.support.templates import remember
 
 from .dying import CALLS, Death, Fate, Mortal
 
 Step = Callable[["World"], object]
-
-
-class Compiled(BytecodeCache):
-    """Templates compiled once for all the processes that start here: that the disk is the same costs nothing to pretend."""
-
-    def __init__(self) -> None:
-        self._code: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if code := self._code.get(bucket.key):
-            bucket.bytecode_from_string(code)
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._code[bucket.key] = bucket.bytecode_to_string()
-
-
-COMPILED = Compiled()
 
 
 class World:
@@ -86,9 +69,8 @@ class World:
                 world._bury()
 
     def _boot(self) -> Flask:
-        app = create_app(self._settings)
+        app = remember(create_app(self._settings))
         app.testing = True
-        app.jinja_env.bytecode_cache = COMPILED
         app.extensions["muster_gateway"] = Mortal(app.extensions["muster_gateway"], self.fate, CALLS)
         app.extensions["muster_mailer"] = Mortal(app.extensions["muster_mailer"], self.fate, frozenset({"send"}))
         self._context = app.app_context()

@@ -31,6 +31,7 @@ from tests.support.client import OutsideClient
 from tests.support.clock import START, FakeClock
 from tests.support.database import dispose
 from tests.support.settings import SITE_URL, STRIPE_KEY, WEBHOOK_SECRET, safe_settings
+from tests.support.templates import remember
 
 from .wire import Deaths, SimulatedMail, WsgiClient
 
@@ -69,7 +70,7 @@ class World:
         self.simulator: Simulator = _new_simulator(self._into_app)
         database.renew()
         with patch.object(stripe, "RequestsClient", lambda **_: WsgiClient(lambda: self.simulator, self.deaths)):
-            self.app: Flask = create_app(safe_settings(database.url, stripe_api_base=STRIPE_URL))
+            self.app: Flask = remember(create_app(safe_settings(database.url, stripe_api_base=STRIPE_URL)))
         self.app.testing = True
         self.app.extensions["muster_mailer"] = self.mail
         self.webhook_answers: list[int] = []
