@@ -61,8 +61,11 @@ def worker(once: bool) -> None:
     """Do the background work: send mail, end holds, settle payments, send refunds."""
     _require_safe()
     if once:
-        for name, count in jobs.run_due().items():
+        done = jobs.run_due()
+        for name, count in done.items():
             click.echo(f"{name}: {count}")
+        if done.failed:
+            raise click.ClickException(f"Failed: {', '.join(done.failed)}. The log says why; what was due stays due.")
         return
     background = jobs.Worker(_app())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # how systemd and containers say stop: finish what runs

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from . import clock
 from .config import Settings
 from .logs import describe
+from .scan_results import Done
 from .worker_slots import Slot
 
 APP = "muster"
@@ -128,28 +129,25 @@ def _quiet() -> None:
     engine_log.setLevel(logging.WARNING)
 
 
-def run_due() -> dict[str, int]:
+def run_due() -> Done:
     """Run every scan in its order until none finds anything; returns how much each did. One that fails does not stop the rest."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    done = dict.fromkeys(_scans, 0)
+    done = Done(_scans)
     for _ in range(ROUNDS):
-        found = {name: _run_scan(app, name, scan) for name, scan in _scans.items()}
-        for name, count in found.items():
-            done[name] += count
-        if not any(found.values()):
+        if not sum([done.add(name, _run_scan(app, name, scan)) for name, scan in _scans.items()]):
             break
-    _run_scan(app, "tidy", _tidy_for_once)
+    done.add("tidy", _run_scan(app, "tidy", _tidy_for_once))
     return done
 
 
-def _run_scan(app: Flask, name: str, scan: Callable[[], int]) -> int:
-    """In a context, and so a database session, of its own: what one leaves behind is no other's trouble."""
+def _run_scan(app: Flask, name: str, scan: Callable[[], int]) -> int | None:
+    """In a context, and so a database session, of its own: what one leaves behind is no other's trouble. None: it failed."""
     try:
         with app.app_context():
             return scan()
     except Exception as error:
         _log_failure(f"scan {name}", error)
-        return 0
+        return None
 
 
 def _run_job(job: str, key: str) -> None:

@@ -109,6 +109,10 @@ class StripeGateway:
         options = {"idempotency_key": idempotency_key}
         return _refund(self._call(lambda: self._client.v1.refunds.create(params, options)))  # type: ignore[arg-type]
 
+    def retrieve_refund(self, refund_id: str) -> ProviderRefund:
+        """Fetch it; GatewayMissing when Stripe does not know it."""
+        return _refund(self._call(lambda: self._client.v1.refunds.retrieve(refund_id)))
+
     def find_refund(self, payment_intent_id: str, refund_key: str) -> ProviderRefund | None:
         """Look through the payment's refunds for ours: what to do when a key is older than Stripe remembers."""
         page = self._call(lambda: self._client.v1.refunds.list({"payment_intent": payment_intent_id, "limit": 100}))

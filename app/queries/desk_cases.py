@@ -99,6 +99,17 @@ def one(case_id: int, currency: str) -> CaseView | None:
     )
 
 
+def order_lines(case_id: int) -> list[tuple[int, str]]:
+    """The lines of the case's order that cost something: id and words. One statement."""
+    rows = db.session.execute(
+        select(OrderItem.id, OrderItem.description)
+        .join(Case, Case.order_id == OrderItem.order_id)
+        .where(Case.id == min(case_id, HIGHEST_ID), OrderItem.unit_amount_cents > 0)
+        .order_by(OrderItem.id)
+    )
+    return [(row.id, row.description) for row in rows]
+
+
 def _lines() -> Select[Any]:
     """Cases with who closed them. A refund's case names its payment only, whose order is then meant."""
     closing = and_(AuditEntry.subject_kind == "case", AuditEntry.subject_id == _C.id, AuditEntry.action == "case_closed")

@@ -13,6 +13,7 @@ from ..models import Order, OutgoingEmail, Payment, Refund, StripeEvent
 from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus, RefundStatus
 from . import webhooks
 
+UNSENT = (RefundStatus.REQUESTED, RefundStatus.PENDING)
 EVENT_TRIES = 20
 """An event that was tried so often is a case by now, and not due any more (services.stripe_inbox.MAX_ATTEMPTS)."""
 
@@ -32,7 +33,7 @@ def ages(now: datetime) -> dict[str, int]:
             Order.status == OrderStatus.PENDING, ~undecided.exists()
         ),
         "payments": select(func.min(Payment.next_check_at)).where(Payment.status.in_(UNSETTLED)),
-        "refunds": select(func.min(Refund.next_attempt_at)).where(Refund.status == RefundStatus.REQUESTED),
+        "refunds": select(func.min(Refund.next_attempt_at)).where(Refund.status.in_(UNSENT)),
         "events": select(func.min(StripeEvent.created_at)).where(
             StripeEvent.processed_at.is_(None), StripeEvent.attempts < EVENT_TRIES
         ),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from .money import percentage
 from .statuses import RefundPolicy
+
+FIRST_LOOK = timedelta(minutes=1)
+LONGEST_REST = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,11 @@ class Terms:
 def refundable_cents(captured_cents: int, promised_cents: int) -> int:
     """What is left to refund: captured minus every refund not failed (promise 4); never below 0."""
     return max(0, captured_cents - promised_cents)
+
+
+def next_look_at(created_at: datetime, now: datetime) -> datetime:
+    """When to ask again about a refund that a bank still sits on: soon at first, then after as long as it has taken already."""
+    return now + min(max(now - created_at, FIRST_LOOK), LONGEST_REST)
 
 
 def replaced(capacity: int, confirmed_places: int, wishes: list[tuple[int, int]]) -> list[int]:

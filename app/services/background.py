@@ -16,6 +16,7 @@ def register() -> None:
     jobs.register_scan("payments settled", holds.settle_unsettled_payments)
     jobs.register_scan("events retried", stripe_inbox.retry_unprocessed)
     jobs.register_scan("refunds sent", refunds.send_due_refunds)
+    jobs.register_scan("refunds looked up", refunds.look_up_pending)
     jobs.register_scan("free places dealt", winding_up.deal_free_places)
     jobs.register_scan("books compared", reconciling.reconcile_if_due)
     jobs.register_scan("memberships ending", membership_reminders.remind_due)

@@ -1,16 +1,19 @@
-"""A person's decision about a refund that Stripe could not make: try it once more. Called by the staff's desk on an open case.
+"""A person's decision about a refund that Stripe could not make: try it once more, or say that it was paid back otherwise.
 
-The money has been owed in the books since the first try, so nothing is booked again until the second one leaves.
+Called by the staff's desk on an open case. The money has been owed in the books since the first try: nothing is booked again
+until it leaves.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from ..models import Payment, Refund
+from ..models import Case, Payment, Refund
 from ..rules.refusals import InvalidInput, words
 from ..transaction import retried, transaction
 from . import cases, orders, refunds
+from .by_hand import Means
 
 KIND = "refund_failed"
 
@@ -22,15 +25,32 @@ def try_again(case_id: int, actor: str, note: str = "") -> int:
     Raises InvalidInput when the case is closed already, is about something else, or that much is not left of the payment.
     """
     with transaction() as db:
-        case = cases.settle(db, case_id, "tried again", actor, note)
-        if case.kind != KIND or "refund" not in case.detail:
-            raise InvalidInput(None, words("There is no refund to try again in this case."))
-        failed = db.execute(select(Refund).where(Refund.id == case.detail["refund"])).scalar_one()
-        payment = db.execute(select(Payment).where(Payment.id == failed.payment_id)).scalar_one()
-        orders.lock(db, payment.order_id)
-        if refunds.left_to_refund(db, payment) < failed.amount_cents:
-            raise InvalidInput(None, words("This money has been given back already. Close the case instead, and say so."))
+        failed = _failed(db, cases.settle(db, case_id, "tried again", actor, note))
         refunds.add_refund(
-            db, payment.id, failed.amount_cents, failed.reason, actor, order_item_id=failed.order_item_id
+            db, failed.payment_id, failed.amount_cents, failed.reason, actor, order_item_id=failed.order_item_id
         )
         return failed.amount_cents
+
+
+@retried
+def paid_by_hand(case_id: int, actor: str, note: str = "", means: Means = Means.BANK) -> int:
+    """Somebody has paid the person back from the bank or in cash: the books follow, and nothing is owed any more. The cents.
+
+    Raises InvalidInput when the case is closed already, is about something else, or that much is not left of the payment.
+    """
+    with transaction() as db:
+        failed = _failed(db, cases.settle(db, case_id, "paid by hand", actor, note))
+        refunds.pay_by_hand_instead(db, failed, means, actor)
+        return failed.amount_cents
+
+
+def _failed(db: Session, case: Case) -> Refund:
+    """The refund that such a case is about, with its order locked and its money still owed."""
+    if case.kind != KIND or "refund" not in case.detail:
+        raise InvalidInput(None, words("There is no failed refund in this case."))
+    failed = db.execute(select(Refund).where(Refund.id == case.detail["refund"])).scalar_one()
+    payment = db.execute(select(Payment).where(Payment.id == failed.payment_id)).scalar_one()
+    orders.lock(db, payment.order_id)
+    if refunds.left_to_refund(db, payment) < failed.amount_cents:
+        raise InvalidInput(None, words("This money has been given back already. Close the case instead, and say so."))
+    return failed

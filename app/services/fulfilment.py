@@ -19,7 +19,7 @@ from ..integrations.payments import Checkout, CheckoutStatus
 from ..models import Order, OrderItem, Payment, Registration
 from ..rules import holds
 from ..rules.statuses import PAYMENT_MOVES, UNSETTLED, ItemKind, OrderStatus, PaymentStatus, RegistrationStatus, sources
-from . import audit, cases, item_kinds, ledger, letters, orders, refunds, releasing
+from . import audit, cases, item_kinds, ledger, letters, orders, refund_marks, refunds, releasing
 from .writes import changed
 
 
@@ -142,13 +142,17 @@ def _fulfil(db: Session, order: Order, payment: Payment, captured: int, actor: s
             lost.append(item)
     if not had:
         releasing.release_order(db, order, OrderStatus.CANCELLED, actor)  # nothing of it can be had: it keeps nothing either
+        for item in items:
+            refund_marks.bought_nothing(db, item)
         return _give_back(db, order, payment, captured, "too_late", _apology(order, items), actor)
     orders.move(db, order.id, OrderStatus.PAID, paid_at=now)
     audit.record(db, actor, "paid", "order", order.id, payment=payment.id)
     for item in lost:
         item_kinds.handler(item.kind).release(db, item, OrderStatus.CANCELLED, actor)
-    if back := sum(map(_cents, lost)):
-        _owe_back(db, payment, back, "too_late", actor)
+        refund_marks.bought_nothing(db, item)
+        if _cents(item):
+            _owe_back(db, payment, _cents(item), "too_late", actor, item)
+    back = sum(map(_cents, lost))
     letter = "waitlisted" if _waits(db, order.id) else item_kinds.handler(had[0].kind).letter
     letters.owe_order_letter(
         db, letter, order.id, key=f"order:{order.id}", refund_cents=back or None, lost=[item.id for item in lost]
@@ -180,11 +184,11 @@ def _give_back(db: Session, order: Order, payment: Payment, cents: int, reason: 
     return Applied.REFUNDED
 
 
-def _owe_back(db: Session, payment: Payment, cents: int, reason: str, actor: str) -> None:
-    """Book the money as owed and write the intent to refund it; the worker calls Stripe."""
-    key = f"payment:{payment.id}:owed:{reason}"
+def _owe_back(db: Session, payment: Payment, cents: int, reason: str, actor: str, item: OrderItem | None = None) -> None:
+    """Book the money as owed and write the intent to refund it, for one line or for all; the worker calls Stripe."""
+    key = f"payment:{payment.id}:owed:{reason}" + (f":item:{item.id}" if item is not None else "")
     ledger.book(db, key, ledger.CLEARING, ledger.OWED, cents, payment.currency, payment_id=payment.id)
-    refunds.add_refund(db, payment.id, cents, reason, actor)
+    refunds.add_refund(db, payment.id, cents, reason, actor, order_item_id=item.id if item is not None else None)
 
 
 def _mismatch(order: Order, payment: Payment, checkout: Checkout) -> str | None:

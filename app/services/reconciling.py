@@ -24,7 +24,7 @@ from ..integrations.payments import Checkout, Event, GatewayError, Movement, Pro
 from ..models import Case, LedgerEntry, Payment, Reconciliation, Refund
 from ..rules.statuses import UNSETTLED
 from ..transaction import end_read, retried, transaction
-from . import audit, cases, ending, fulfilment, ledger, refunds, stripe_inbox
+from . import adopted_refunds, audit, cases, ending, fulfilment, ledger, refunds, stripe_inbox
 
 T = TypeVar("T")
 
@@ -146,7 +146,7 @@ def _missed_refund(answer: ProviderRefund) -> bool:
         ).scalar_one_or_none()
         if payment is None:
             return False
-        refunds.adopt(db, payment, answer)
+        adopted_refunds.adopt(db, payment, answer)
         return True
 
 

@@ -8,19 +8,19 @@ import secrets
 from datetime import datetime, timedelta
 
 from flask import current_app
-from sqlalchemy import case, func, insert, select, update
+from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock, jobs
 from ..extensions import db as flask_db
 from ..integrations import gateway
 from ..integrations.payments import GatewayError, GatewayRefused, ProviderRefund
-from ..models import LedgerEntry, OrderItem, Payment, Refund, Registration
-from ..rules.refunds import refundable_cents
-from ..rules.statuses import REFUND_MOVES, PaymentState, RefundStatus, sources
+from ..models import Payment, Refund
+from ..rules.refunds import next_look_at, refundable_cents
+from ..rules.statuses import REFUND_MOVES, RefundStatus, sources
 from ..transaction import retried, transaction
-from . import audit, cases, ledger, membership_spans, orders
-from .writes import changed, insert_once
+from . import audit, cases, ledger, refund_marks
+from .writes import changed
 
 STRIPE = "stripe"
 RETRY = timedelta(minutes=1)
@@ -45,41 +45,52 @@ def add_refund(
     if cents > left_to_refund(db, payment):
         raise AssertionError(f"payment {payment_id}: refund of {cents} is more than is left")
     by_hand = payment.provider != STRIPE
-    refund_id = db.execute(
-        insert(Refund)
-        .values(
-            payment_id=payment_id,
-            order_item_id=order_item_id,
-            amount_cents=cents,
-            reason=reason,
-            idempotency_key=f"refund-{secrets.token_hex(16)}",
-            actor=actor,
-            next_attempt_at=None if by_hand else clock.now(),
-        )
-        .returning(Refund.id)
-    ).scalar_one()
-    audit.record(db, actor, "refund_requested", "refund", refund_id, cents=cents, reason=reason)
+    due = None if by_hand else clock.now()
+    refund_id = _intent(db, payment_id, cents, reason, actor, order_item_id, due)
     if by_hand:  # money that was not taken through Stripe cannot go back through it: a person pays it out
         names = {"order_id": payment.order_id, "payment_id": payment_id}
-        cases.open_case(db, f"refund:{refund_id}", "refund_by_hand", **names, refund=int(refund_id), cents=cents)
+        cases.open_case(db, f"refund:{refund_id}", "refund_by_hand", **names, refund=refund_id, cents=cents)
     else:
         jobs.enqueue(db, "send_refund", str(refund_id))
-    return int(refund_id)
+    return refund_id
 
 
-def record_by_hand(db: Session, refund_id: int, actor: str) -> None:
-    """A person has paid it out: the refund is done and leaves the books where the money was kept."""
+def _intent(
+    db: Session, payment_id: int, cents: int, reason: str, actor: str, order_item_id: int | None, due: datetime | None
+) -> int:
+    values = {
+        "payment_id": payment_id,
+        "order_item_id": order_item_id,
+        "amount_cents": cents,
+        "reason": reason,
+        "idempotency_key": f"refund-{secrets.token_hex(16)}",
+        "actor": actor,
+        "next_attempt_at": due,
+    }
+    refund_id = int(db.execute(insert(Refund).values(values).returning(Refund.id)).scalar_one())
+    audit.record(db, actor, "refund_requested", "refund", refund_id, cents=cents, reason=reason)
+    return refund_id
+
+
+def pay_by_hand_instead(db: Session, failed: Refund, means: str, actor: str) -> None:
+    """What Stripe could not send back a person has paid from the bank or in cash. It is owed in the books already."""
+    refund_id = _intent(db, failed.payment_id, failed.amount_cents, failed.reason, actor, failed.order_item_id, None)
+    record_by_hand(db, refund_id, actor, means)
+
+
+def record_by_hand(db: Session, refund_id: int, actor: str, means: str | None = None) -> None:
+    """A person has paid it out by ``means`` (cash, bank; None: as it came in): it is done, and leaves the books there."""
     refund = db.execute(select(Refund).where(Refund.id == refund_id).with_for_update()).scalar_one()
     requested = (Refund.id == refund_id, Refund.status == RefundStatus.REQUESTED)
     if not changed(db, update(Refund).where(*requested).values(status=RefundStatus.SUCCEEDED)):
         return
     paid = db.execute(select(Payment.currency, Payment.provider).where(Payment.id == refund.payment_id)).one()
     names = {"payment_id": refund.payment_id, "refund_id": refund.id}
-    kept_at = ledger.HELD_AT[paid.provider]
+    kept_at = ledger.HELD_AT[means or paid.provider]
     ledger.book(db, f"refund:{refund.id}:sent", ledger.OWED, kept_at, refund.amount_cents, paid.currency, **names)
-    if refund.order_item_id is not None:
-        _mark_line(db, refund.order_item_id, actor)
-    audit.record(db, actor, "refund_paid_by_hand", "refund", refund_id, cents=refund.amount_cents)
+    refund_marks.mark(db, refund, actor)
+    detail = {"cents": refund.amount_cents, "means": means or paid.provider}
+    audit.record(db, actor, "refund_paid_by_hand", "refund", refund_id, **detail)
 
 
 def left_to_refund(db: Session, payment: Payment) -> int:
@@ -104,6 +115,48 @@ def send_due_refunds(limit: int = 50) -> int:
     return len(ids)
 
 
+def look_up_pending(limit: int = 50) -> int:
+    """Ask Stripe about refunds that a bank still sits on: no webhook need come. Returns how many were asked about."""
+    due = or_(Refund.next_attempt_at.is_(None), Refund.next_attempt_at <= clock.now())
+    pending = (Refund.status == RefundStatus.PENDING, Refund.provider_ref.is_not(None), due)
+    ids = flask_db.session.execute(select(Refund.id).where(*pending).order_by(Refund.id).limit(limit)).scalars().all()
+    return sum(look_up(refund_id) for refund_id in ids)
+
+
+def look_up(refund_id: int) -> bool:
+    """Ask Stripe how one pending refund stands, and record it. False when it is not due, or another worker asks."""
+    provider_ref = _claim_look(refund_id)
+    if provider_ref is None:
+        return False
+    try:
+        answer = gateway().retrieve_refund(provider_ref)
+    except GatewayError as error:
+        current_app.logger.warning("refund %s not looked up: %s", refund_id, error)
+    else:
+        _record(refund_id, answer)
+    return True
+
+
+@retried
+def _claim_look(refund_id: int) -> str | None:
+    """Set the time of the next look before this one, so that a crash only delays; Stripe's id, or None: nothing to do."""
+    now = clock.now()
+    due = or_(Refund.next_attempt_at.is_(None), Refund.next_attempt_at <= now)
+    with transaction() as db:
+        where = (Refund.id == refund_id, Refund.status == RefundStatus.PENDING, due)
+        row = db.execute(select(Refund.provider_ref, Refund.created_at).where(*where).with_for_update()).first()
+        if row is None:
+            return None
+        db.execute(update(Refund).where(Refund.id == refund_id).values(next_attempt_at=next_look_at(row.created_at, now)))
+        return str(row.provider_ref)
+
+
+@retried
+def _record(refund_id: int, answer: ProviderRefund) -> None:
+    with transaction() as db:
+        record(db, refund_id, answer, audit.WORKER)
+
+
 def send_owed(key: str) -> None:
     """The job: send the refund of this id promptly."""
     send_refund(int(key))
@@ -126,8 +179,7 @@ def send_refund(refund_id: int) -> None:
         current_app.logger.warning("refund %s not sent: %s", refund_id, error)
         _note(refund_id, str(error))
     else:
-        with transaction() as db:
-            record(db, refund_id, answer, audit.WORKER)
+        _record(refund_id, answer)
 
 
 @retried
@@ -158,70 +210,29 @@ def _claim(refund_id: int) -> tuple[str, int, str, datetime] | None:
 
 def record(db: Session, refund_id: int, answer: ProviderRefund, actor: str) -> None:
     """Store what Stripe says of this refund and book it: owed money leaves with it, and comes back if it fails later."""
-    status = STATUSES.get(answer.status, RefundStatus.PENDING)
+    status, now = STATUSES.get(answer.status, RefundStatus.PENDING), clock.now()
     refund = db.execute(select(Refund).where(Refund.id == refund_id).with_for_update()).scalar_one()
     if refund.status is status or status not in REFUND_MOVES[refund.status]:
         return
     db.execute(
         update(Refund)
         .where(Refund.id == refund_id, Refund.status.in_(sources(REFUND_MOVES, status)))
-        .values(status=status, provider_ref=answer.id, next_attempt_at=None, last_error=answer.failure_reason)
+        .values(
+            status=status,
+            provider_ref=answer.id,
+            next_attempt_at=next_look_at(refund.created_at, now) if status is RefundStatus.PENDING else None,
+            last_error=answer.failure_reason,
+        )
     )
     cases.close_by_key(db, f"refund:{refund_id}:stuck", "answered")
     audit.record(db, actor, f"refund_{status}", "refund", refund_id, cents=refund.amount_cents)
     names = {"payment_id": refund.payment_id, "refund_id": refund.id}
     currency = db.execute(select(Payment.currency).where(Payment.id == refund.payment_id)).scalar_one()
     ledger.book(db, f"refund:{refund.id}:sent", ledger.OWED, ledger.CLEARING, refund.amount_cents, currency, **names)
-    if refund.order_item_id is not None:
-        _mark_line(db, refund.order_item_id, actor)
+    refund_marks.mark(db, refund, actor)
     if status is RefundStatus.FAILED:
         ledger.book(db, f"refund:{refund.id}:failed", ledger.CLEARING, ledger.OWED, refund.amount_cents, currency, **names)
         cases.open_case(db, f"refund:{refund.id}", "refund_failed", payment_id=refund.payment_id, refund=refund.id)
-
-
-def _mark_line(db: Session, order_item_id: int, actor: str) -> None:
-    """Say on the registration how much of what was paid for it has gone back; a membership that is refunded ends."""
-    back = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(
-        Refund.order_item_id == order_item_id, Refund.status.in_([RefundStatus.PENDING, RefundStatus.SUCCEEDED])
-    )
-    gone = int(db.execute(back).scalar_one())
-    membership_spans.end_refunded_item(db, order_item_id, gone, actor)
-    part = PaymentState.PARTIALLY_REFUNDED if gone else PaymentState.PAID
-    status = case((Registration.amount_paid_cents <= gone, PaymentState.REFUNDED.value), else_=part.value)
-    of_item = select(OrderItem.registration_id).where(OrderItem.id == order_item_id).scalar_subquery()
-    statement = update(Registration).where(Registration.id == of_item).values(payment_status=status)
-    db.execute(statement.execution_options(synchronize_session=False))
-
-
-def adopt(db: Session, payment: Payment, answer: ProviderRefund) -> None:
-    """A refund made elsewhere (Stripe's dashboard): it becomes a row of ours, booked against what the payment bought, once."""
-    orders.lock(db, payment.order_id)
-    account, order_item_id = _bought(db, payment)
-    values = {
-        "payment_id": payment.id,
-        "order_item_id": order_item_id,
-        "amount_cents": answer.amount_cents,
-        "reason": "made_at_stripe",
-        "idempotency_key": f"adopted-{answer.id}",
-        "actor": audit.STRIPE,
-        "provider_ref": answer.id,
-    }
-    if not insert_once(db, Refund, Refund.provider_ref, created_at=clock.now(), **values):
-        return
-    refund_id = db.execute(select(Refund.id).where(Refund.provider_ref == answer.id)).scalar_one()
-    names = {"payment_id": payment.id, "refund_id": refund_id}
-    if account != ledger.OWED:  # else it was owed already, for a payment that came late or twice
-        ledger.book(db, f"refund:{refund_id}:owed", account, ledger.OWED, answer.amount_cents, payment.currency, **names)
-    audit.record(db, audit.STRIPE, "refund_adopted", "refund", refund_id, cents=answer.amount_cents)
-    record(db, refund_id, answer, audit.STRIPE)
-
-
-def _bought(db: Session, payment: Payment) -> tuple[str, int | None]:
-    """The account that this payment's money was booked to when it came, and the line that it bought if that was one only."""
-    came = (LedgerEntry.payment_id == payment.id, LedgerEntry.debit_account == ledger.CLEARING)
-    account = db.execute(select(LedgerEntry.credit_account).where(*came).order_by(LedgerEntry.id).limit(1)).scalar_one()
-    items = db.execute(select(OrderItem.id).where(OrderItem.order_id == payment.order_id).limit(2)).scalars().all()
-    return account, items[0] if account.startswith(ledger.revenue("")) and len(items) == 1 else None
 
 
 @retried

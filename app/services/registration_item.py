@@ -20,9 +20,10 @@ class RegistrationItem:
 
     def fulfil(self, db: Session, item: OrderItem, actor: str, now: datetime) -> bool:
         """Registered if its place is kept; paid while it waits; late: only if the place is still free and not promised."""
+        session_status = self._locked_session_status(db, item)
         registration = self._registration(db, item)
         cents = item.unit_amount_cents * item.quantity
-        if self._session_status(db, registration) is SessionStatus.CANCELLED:
+        if session_status is SessionStatus.CANCELLED:
             return False
         if registration.status in (RegistrationStatus.HELD, RegistrationStatus.OFFERED):
             return self._become(db, registration, RegistrationStatus.REGISTERED, cents, actor)
@@ -71,8 +72,10 @@ class RegistrationItem:
         return True
 
     @staticmethod
-    def _session_status(db: Session, registration: Registration) -> SessionStatus:
-        return db.execute(select(ClubSession.status).where(ClubSession.id == registration.club_session_id)).scalar_one()
+    def _locked_session_status(db: Session, item: OrderItem) -> SessionStatus:
+        """The club session's status, with its row locked: whoever deals places holds it before they touch a registration."""
+        of_item = select(Registration.club_session_id).where(Registration.id == item.registration_id).scalar_subquery()
+        return db.execute(select(ClubSession.status).where(ClubSession.id == of_item).with_for_update()).scalar_one()
 
     @staticmethod
     def _still_free(db: Session, registration: Registration, now: datetime) -> bool:

@@ -20,7 +20,7 @@ from ..integrations.payments import Checkout, CheckoutStatus, Event
 from ..models import Payment, Refund, StripeEvent
 from ..rules.statuses import UNSETTLED
 from ..transaction import retried, transaction
-from . import audit, cases, disputes, fulfilment, refunds
+from . import adopted_refunds, audit, cases, disputes, fulfilment, refunds
 from .writes import changed, insert_once
 
 MAX_ATTEMPTS = 20
@@ -120,7 +120,7 @@ def _refund(db: Session, event: Event) -> None:
         return
     payment = _payment_of(db, event.refund.payment_intent_id)
     if payment is not None:
-        refunds.adopt(db, payment, event.refund)
+        adopted_refunds.adopt(db, payment, event.refund)
     elif _not_yet_known(db, event):
         raise Unmatched("a refund of a payment that we have not heard of yet")
 

@@ -9,6 +9,7 @@ from ..models import Case, Payment
 from ..rules.refusals import InvalidInput, words
 from ..transaction import retried, transaction
 from . import cases, ledger, letters, orders, refunds
+from .by_hand import Means
 
 KIND = "payment_mismatch"
 BY_HAND = "refund_by_hand"
@@ -40,13 +41,13 @@ def keep(case_id: int, actor: str, note: str = "") -> None:
 
 
 @retried
-def paid_by_hand(case_id: int, actor: str, note: str = "") -> None:
-    """Somebody has been paid back in cash or by bank: the refund is done. Raises InvalidInput for any other case."""
+def paid_by_hand(case_id: int, actor: str, note: str = "", means: Means | None = None) -> None:
+    """Somebody has been paid back by ``means`` (None: as they paid): the refund is done. InvalidInput for any other case."""
     with transaction() as db:
         case = cases.settle(db, case_id, "paid by hand", actor, note)
         if case.kind != BY_HAND:
             raise InvalidInput(None, words("There is nothing to pay out by hand in this case."))
-        refunds.record_by_hand(db, int(case.detail["refund"]), actor)
+        refunds.record_by_hand(db, int(case.detail["refund"]), actor, means)
 
 
 def _payment(db: Session, case: Case) -> Payment:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.source import Source, sources, tell
 
-GROUND = ("config", "extensions", "transaction", "clock", "jobs", "logs", "worker_slots")
+GROUND = ("config", "extensions", "transaction", "clock", "jobs", "logs", "scan_results", "worker_slots")
 """Known to every floor but rules; `jobs` and its slots are the queue that services put work into."""
 WEB = ("blueprints", "security", "errors", "templating", "cli", "demo", "")
 """The top: parse, show by a query or change by a use case, answer. "" is `create_app` itself."""

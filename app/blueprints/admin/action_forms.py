@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,9 +17,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from govuk_frontend_wtf.wtforms_widgets import GovTextInput
-from wtforms import HiddenField, StringField
-from wtforms.validators import ValidationError
+from govuk_frontend_wtf.wtforms_widgets import GovRadioInput, GovTextInput
+from wtforms import HiddenField, RadioField, StringField
+from wtforms.validators import InputRequired, ValidationError
 
 from ...rules.refusals import Refusal
 from ...templating import money as money_words
@@ -48,6 +48,8 @@ class ReasonForm(FlaskForm):
         widget=GovTextInput(),
     )
     once = HiddenField(default=_fresh_key)
+    carried: Sequence[str] = ()
+    """Names of further fields that travel from the form through the check to the deed."""
     refused: Refusal | None = None
     last_step = False
     """The check has been seen: what is still possible is the service's to say, who knows whether this form was sent before."""
@@ -74,6 +76,33 @@ class ReasonForm(FlaskForm):
         self.refused = refusal
         if refusal.field is not None and refusal.field in self:
             self[refusal.field].errors = [refusal_text(refusal)]
+
+
+class MeansForm(ReasonForm):
+    """How somebody was paid back, and why or by whom."""
+
+    means = RadioField(
+        _("How was it paid back?"),
+        choices=[("bank", _("By bank transfer")), ("cash", _("In cash"))],
+        widget=GovRadioInput(),
+        validators=[InputRequired(_("Choose how it was paid back"))],
+    )
+    carried = ("means",)
+
+
+class LineForm(ReasonForm):
+    """Which line of an order it was about: one of ``lines``, (id, words)."""
+
+    line = RadioField(
+        _("What did the money go back for?"),
+        widget=GovRadioInput(),
+        validators=[InputRequired(_("Choose what the money went back for"))],
+    )
+    carried = ("line",)
+
+    def __init__(self, *args: Any, lines: Sequence[tuple[int, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.line.choices = [(str(item_id), name) for item_id, name in lines]
 
 
 class AmountForm(ReasonForm):

@@ -14,14 +14,19 @@ from ...queries.desk_cases import CaseView
 from ...rules.statuses import Role
 from ...security import fresh_second_factor, staff_only
 from ...services import cases as case_service
-from ...services import failed_refunds, suspense
+from ...services import adopted_refunds, failed_refunds, suspense
+from ...services.by_hand import Means
 from ...templating import money as money_words
 from .. import viewer
 from . import bp
-from .action_forms import ReasonForm, walk
+from .action_forms import LineForm, MeansForm, ReasonForm, walk
 from .paging import page_number
 
-DECIDED_BY_MONEY = {suspense.KIND: ["give-back", "keep"], suspense.BY_HAND: ["paid-by-hand"]}
+DECIDED_BY_MONEY = {
+    suspense.KIND: ["give-back", "keep"],
+    suspense.BY_HAND: ["paid-by-hand"],
+    adopted_refunds.KIND: ["attribute"],
+}
 """These are closed by what becomes of the money only, because the books must say it."""
 
 
@@ -67,7 +72,19 @@ def case_try_again(case_id: int) -> ResponseReturnValue:
 @staff_only(Role.STAFF)
 def case_paid_by_hand(case_id: int) -> ResponseReturnValue:
     """Somebody has paid the money back in cash or by bank: the books follow."""
-    return _decide(case_id, "paid-by-hand", lambda why: suspense.paid_by_hand(case_id, viewer.actor(), why))
+    form, failed = MeansForm(), _case(case_id).line.kind == failed_refunds.KIND
+    paid = failed_refunds.paid_by_hand if failed else suspense.paid_by_hand
+    return _decide(case_id, "paid-by-hand", lambda why: paid(case_id, viewer.actor(), why, Means(form.means.data)), form)
+
+
+@bp.route("/cases/<int:case_id>/attribute", methods=["GET", "POST"])
+@staff_only(Role.STAFF)
+def case_attribute(case_id: int) -> ResponseReturnValue:
+    """Say for which line of an order money went back at Stripe."""
+    form = LineForm(lines=desk_cases.order_lines(case_id))
+    return _decide(
+        case_id, "attribute", lambda why: adopted_refunds.attribute(case_id, int(form.line.data), viewer.actor(), why), form
+    )
 
 
 @bp.route("/cases/<int:case_id>/close", methods=["GET", "POST"])
@@ -83,21 +100,24 @@ def decisions(case: CaseView) -> list[str]:
         return []
     if case.line.kind in DECIDED_BY_MONEY:
         return DECIDED_BY_MONEY[case.line.kind]
-    return ["try-again", "close"] if case.line.kind == failed_refunds.KIND and case.left_cents >= case.cents else ["close"]
+    still_owed = case.line.kind == failed_refunds.KIND and case.left_cents >= case.cents
+    return ["try-again", "paid-by-hand", "close"] if still_owed else ["close"]
 
 
 def _case(case_id: int) -> CaseView:
     return desk_cases.one(case_id, current_settings().currency) or abort(404)
 
 
-def _decide(case_id: int, decision: str, act: Callable[[str], object]) -> ResponseReturnValue:
+def _decide(
+    case_id: int, decision: str, act: Callable[[str], object], form: ReasonForm | None = None
+) -> ResponseReturnValue:
     """The form, the check and the deed of one decision. A case decided meanwhile shows who decided it, and how."""
     case = _case(case_id)
     if case.line.closed_at is not None:
         return render_template("admin/case.html", case=case), 409 if request.method == "POST" and not _mine(case) else 200
     if decision not in decisions(case):
         abort(404)
-    form = ReasonForm()
+    form = form or ReasonForm()
 
     def decide() -> str:
         act(form.reason.data)
@@ -119,6 +139,7 @@ def _done(decision: str, case: CaseView) -> str:
         "keep": _("%(amount)s is kept, and booked as other income.", amount=amount),
         "try-again": _("We ask Stripe again to send back %(amount)s.", amount=amount),
         "paid-by-hand": _("%(amount)s is paid back, and booked as paid out by hand.", amount=amount),
+        "attribute": _("%(amount)s is booked as given back for what you chose.", amount=amount),
         "close": _("The case is closed."),
     }[decision]
 
