@@ -33,6 +33,8 @@ class Event:
     url: str = ""
     description: str = ""
     cancelled: bool = False
+    organizer: str = ""
+    """An e-mail address: files that are mailed name one (RFC 5546), so that a calendar believes the cancellation."""
 
 
 def uid(slug: str, host: str) -> str:
@@ -81,5 +83,6 @@ def _component(event: Event) -> icalendar.Event:
         location=_clean(event.location) or None,
         url=_clean(event.url).replace("\n", "") or None,
         description=_clean(event.description) or None,
+        organizer=icalendar.vCalAddress.new(event.organizer) if event.organizer else None,
         status=STATUS.CANCELLED if event.cancelled else STATUS.CONFIRMED,
     )

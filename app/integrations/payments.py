@@ -56,6 +56,8 @@ class Checkout:
     live: bool
     ours: bool
     """Whether its metadata carries Muster's keys: an event for another app on the same account does not."""
+    failed: bool = False
+    """Complete but unpaid, and the bank has refused the money in the end: it will never be paid. Known only when fetched."""
 
 
 @dataclass(frozen=True, slots=True)

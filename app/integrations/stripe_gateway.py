@@ -84,8 +84,9 @@ class StripeGateway:
         return _checkout(self._call(lambda: self._client.v1.checkout.sessions.create(params, options)))  # type: ignore[arg-type]
 
     def retrieve_checkout(self, checkout_id: str) -> Checkout:
-        """Fetch it; GatewayRefused when Stripe does not know it."""
-        return _checkout(self._call(lambda: self._client.v1.checkout.sessions.retrieve(checkout_id)))
+        """Fetch it with its payment, which alone says that a delayed method failed; GatewayMissing when Stripe has none."""
+        params: Any = {"expand": ["payment_intent"]}
+        return _checkout(self._call(lambda: self._client.v1.checkout.sessions.retrieve(checkout_id, params)))
 
     def expire_checkout(self, checkout_id: str) -> Checkout:
         """Expire, then look. A refusal to expire only means that it is no longer open: what it is now decides."""

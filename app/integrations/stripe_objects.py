@@ -32,9 +32,15 @@ def checkout_from(s: Mapping[str, Any]) -> Checkout:
             order_reference=s.get("client_reference_id"),
             live=bool(s["livemode"]),
             ours=METADATA_MARK in metadata,
+            failed=s["payment_status"] == "unpaid" and s["status"] == "complete" and _refused(intent),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise GatewayUnknown(f"an answer that is no Checkout Session: {type(error).__name__}") from error
+
+
+def _refused(intent: object) -> bool:
+    """Whether the payment of a completed Checkout is back where it began, or cancelled: a delayed method has failed."""
+    return isinstance(intent, dict) and intent.get("status") in ("requires_payment_method", "canceled")
 
 
 def refund_from(r: Mapping[str, Any]) -> ProviderRefund:

@@ -15,6 +15,9 @@ from ..models import ClubSession, Membership, Order, OrderItem, Payment, Refund,
 from ..rules import refunds
 from ..rules.statuses import ItemKind, OrderStatus, PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
 
+STRIPE = "stripe"
+"""The provider of payments that a card made; others were taken by hand (models.payments)."""
+
 
 @dataclass(frozen=True, slots=True)
 class RegistrationView:
@@ -72,6 +75,8 @@ class RefundView:
     status: RefundStatus
     reason: str
     created_at: datetime
+    by_hand: bool
+    """Paid back in cash or from the bank, and not to a card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +97,18 @@ class OrderView:
     payment: PaymentStatus | None
     checkout_url: str | None
     captured_cents: int
+    paid_by_hand: bool
     items: Sequence[ItemView]
     refunds: Sequence[RefundView]
 
     @property
     def refunded_cents(self) -> int:
         return sum(r.amount_cents for r in self.refunds if r.status is not RefundStatus.FAILED)
+
+    @property
+    def by_hand_cents(self) -> int:
+        """What of it is paid back by hand; the rest goes to the card."""
+        return sum(r.amount_cents for r in self.refunds if r.status is not RefundStatus.FAILED and r.by_hand)
 
 
 def page(token: str) -> OrderView | None:
@@ -107,7 +118,7 @@ def page(token: str) -> OrderView | None:
         return None
     payments = db.session.execute(select(Payment).where(Payment.order_id == order.id).order_by(Payment.id)).scalars().all()
     last = next((p for p in payments if p.status is PaymentStatus.SUCCEEDED), payments[-1] if payments else None)
-    sent_back = _refunds([p.id for p in payments])
+    sent_back = _refunds({p.id: p.provider for p in payments})
     return OrderView(
         id=order.id,
         token=order.token,
@@ -123,6 +134,7 @@ def page(token: str) -> OrderView | None:
         payment=last.status if last else None,
         checkout_url=last.checkout_url if last and last.status is PaymentStatus.OPEN else None,
         captured_cents=sum(p.captured_cents for p in payments),
+        paid_by_hand=any(p.captured_cents and p.provider != STRIPE for p in payments),
         items=_items(order.id),
         refunds=sent_back,
     )
@@ -135,11 +147,17 @@ def token_of_registration(token: str) -> str | None:
     ).scalar_one_or_none()
 
 
-def _refunds(payment_ids: list[int]) -> list[RefundView]:
-    if not payment_ids:
+def _refunds(providers: Mapping[int, str]) -> list[RefundView]:
+    """The refunds of these payments. One that Stripe knows nothing of although it is done was paid by hand instead."""
+    if not providers:
         return []
-    rows = db.session.execute(select(Refund).where(Refund.payment_id.in_(payment_ids)).order_by(Refund.id)).scalars()
-    return [RefundView(r.amount_cents, r.status, r.reason, r.created_at) for r in rows]
+    rows = db.session.execute(select(Refund).where(Refund.payment_id.in_(providers)).order_by(Refund.id)).scalars()
+
+    def by_hand(refund: Refund) -> bool:
+        done_elsewhere = refund.status is RefundStatus.SUCCEEDED and refund.provider_ref is None
+        return providers[refund.payment_id] != STRIPE or done_elsewhere
+
+    return [RefundView(r.amount_cents, r.status, r.reason, r.created_at, by_hand(r)) for r in rows]
 
 
 def waitlist_position() -> ScalarSelect[int]:

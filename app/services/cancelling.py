@@ -16,9 +16,10 @@ from ..rules import refunds as refund_rules
 from ..rules.refusals import OrderNotOpen
 from ..rules.statuses import OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
-from . import audit, letters, orders, paying_back, places, waitlist
+from . import audit, calendars, letters, orders, paying_back, places, waitlist
 
-CANCELLABLE = frozenset({RegistrationStatus.WAITLISTED, RegistrationStatus.OFFERED, RegistrationStatus.REGISTERED})
+_S = RegistrationStatus
+CANCELLABLE = frozenset({_S.WAITLISTED, _S.OFFERED, _S.REGISTERED})
 
 
 @retried
@@ -35,23 +36,29 @@ def cancel_order(order_token: str, actor: str = audit.GUEST, *, when_replaced: b
             raise OrderNotOpen
         order = orders.lock(db, order_id)
         items = db.execute(select(OrderItem).where(OrderItem.order_id == order_id).order_by(OrderItem.id)).scalars().all()
-        back = [_cancel_item(db, item, actor, now, when_replaced) for item in items]
+        struck: dict[int, int] = {}
+        back = [_cancel_item(db, item, actor, now, when_replaced, struck) for item in items]
         if all(cents is None for cents in back):
             raise OrderNotOpen
         orders.move(db, order.id, OrderStatus.CANCELLED, hold_expires_at=None)
         audit.record(db, actor, "cancelled", "order", order.id)
         total = sum(cents or 0 for cents in back)
         template = "refunded_cancelled" if total else "cancelled"
-        letters.owe_order_letter(db, template, order.id, key=f"order:{order.id}", refund_cents=total or None)
+        letters.owe_order_letter(db, template, order.id, key=f"order:{order.id}", refund_cents=total or None, struck=struck)
         return total
 
 
-def _cancel_item(db: Session, item: OrderItem, actor: str, now: datetime, when_replaced: bool) -> int | None:
-    """End one registration, free its places and deal them; the cents to give back, or None when it cannot be cancelled."""
+def _cancel_item(
+    db: Session, item: OrderItem, actor: str, now: datetime, when_replaced: bool, struck: dict[int, int]
+) -> int | None:
+    """End one registration, free its places and deal them; the cents to give back, or None when it cannot be cancelled.
+
+    What was confirmed leaves the person's calendar: its number goes into ``struck``.
+    """
     if item.registration_id is None:
         return None
     club_session, registration = _locked(db, item.registration_id)
-    waiting = registration.status is RegistrationStatus.WAITLISTED
+    waiting, confirmed = (registration.status is status for status in (_S.WAITLISTED, _S.REGISTERED))
     if now >= club_session.starts_at or registration.status not in CANCELLABLE:
         return None
     terms = terms_of(club_session)
@@ -63,6 +70,8 @@ def _cancel_item(db: Session, item: OrderItem, actor: str, now: datetime, when_r
     audit.record(db, actor, "cancelled", "registration", registration.id, places=registration.places, when_replaced=bool(wish))
     cents = registration.amount_paid_cents if waiting else terms.back_cents(registration.amount_paid_cents)
     owed = paying_back.owe_for_item(db, item, registration, cents, "cancelled", actor) if in_time else 0
+    if confirmed:
+        struck[registration.id] = calendars.strike_out(db, club_session.id)
     waitlist.deal(db, club_session.id, actor)
     return owed
 

@@ -67,6 +67,9 @@ def apply(db: Session, payment_id: int, checkout: Checkout, actor: str, *, end: 
     if checkout.status is CheckoutStatus.EXPIRED:
         _move(db, payment, PaymentStatus.EXPIRED, next_check_at=None)
         return _expired(db, order, actor, now, end)
+    if checkout.failed:
+        fail_delayed(db, payment.id, actor)
+        return Applied.EXPIRED
     if checkout.status is CheckoutStatus.COMPLETE:
         _move(db, payment, PaymentStatus.PROCESSING, next_check_at=now + holds.CHECK_EVERY)
         return Applied.PROCESSING
@@ -75,12 +78,14 @@ def apply(db: Session, payment_id: int, checkout: Checkout, actor: str, *, end: 
 
 
 def fail_delayed(db: Session, payment_id: int, actor: str) -> None:
-    """A delayed payment method failed in the end: the attempt is over and the hold with it."""
+    """A delayed payment method failed in the end: the attempt is over and the hold with it, and the person is told, once."""
     order_id = db.execute(select(Payment.order_id).where(Payment.id == payment_id)).scalar_one()
     order = orders.lock(db, order_id)
     payment = db.execute(select(Payment).where(Payment.id == payment_id)).scalar_one()
     if _move(db, payment, PaymentStatus.FAILED, next_check_at=None) and order.status is OrderStatus.PENDING:
-        releasing.release_order(db, order, OrderStatus.EXPIRED, actor)
+        given_up = order.cancel_requested_at is not None
+        releasing.release_order(db, order, OrderStatus.CANCELLED if given_up else OrderStatus.EXPIRED, actor)
+        letters.owe_order_letter(db, "payment_failed", order.id, key=f"payment:{payment.id}")
 
 
 def _expired(db: Session, order: Order, actor: str, now: datetime, end: bool) -> Applied:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ..config import current_settings
-from ..models import ClubSession, Membership, MembershipPlan, Order, OrderItem, OutgoingEmail, Registration
+from ..models import ClubSession, Membership, MembershipPlan, Order, OrderItem, OutgoingEmail, Payment, Registration
 from ..queries.orders import waitlist_position
 from ..rules import offers
 from ..rules.statuses import RegistrationStatus
@@ -24,18 +25,20 @@ STARTS_MEMBERSHIP = ("confirmation", "membership_started")
 
 
 def owe_order_letter(
-    db: Session, template: str, order_id: int, *, key: str, refund_cents: int | None = None, lost: Sequence[int] = ()
+    db: Session, template: str, order_id: int, *, key: str, refund_cents: int | None = None, lost: Sequence[int] = (),
+    struck: Mapping[int, int] = MappingProxyType({}),
 ) -> None:
     """Owe one mail about this order to the person who ordered, once for each ``key``. Two statements and one insert.
 
     ``lost``: ids of the items that could not be had any more, so that the mail says so and not that they are there.
+    ``struck``: ids of the registrations that leave the person's calendar, each with the number `calendars` gave it.
     """
     order = db.execute(select(Order).where(Order.id == order_id).execution_options(populate_existing=True)).scalar_one()
-    context = _context(db, order, lost, may_sign_up=template in STARTS_MEMBERSHIP)
+    context = _context(db, order, lost, struck, may_sign_up=template in STARTS_MEMBERSHIP)
     if any(item["membership"] and item["membership"]["password_url"] for item in context["items"]):
         context["mail_key"] = f"{template}:{key}"
     if refund_cents is not None:
-        context["refund"] = {"amount_cents": refund_cents}
+        context["refund"] = {"amount_cents": refund_cents, "by_hand": _paid_by_hand(db, order.id)}
     outbox.owe(db, dedupe_key=f"{template}:{key}", to=order.email, template=template, context=context, order_id=order.id)
 
 
@@ -67,7 +70,21 @@ def owe_offer_letter(db: Session, order_id: int, registration_id: int, offered_a
     outbox.owe(db, dedupe_key=key, to=order.email, template="offer", context=context, order_id=order.id)
 
 
-def _context(db: Session, order: Order, lost: Sequence[int] = (), *, may_sign_up: bool = False) -> dict[str, Any]:
+def _paid_by_hand(db: Session, order_id: int) -> bool:
+    """Whether the money came in cash or by bank, so that it goes back that way."""
+    paid = select(Payment.provider).where(Payment.order_id == order_id, Payment.captured_cents > 0)
+    provider = db.execute(paid.order_by(Payment.id.desc()).limit(1)).scalar_one_or_none()
+    return provider not in (None, "stripe")
+
+
+def _context(
+    db: Session,
+    order: Order,
+    lost: Sequence[int] = (),
+    struck: Mapping[int, int] = MappingProxyType({}),
+    *,
+    may_sign_up: bool = False,
+) -> dict[str, Any]:
     settings = current_settings()
     rows = db.execute(
         select(OrderItem, Registration, ClubSession, waitlist_position(), Membership, MembershipPlan)
@@ -93,6 +110,8 @@ def _context(db: Session, order: Order, lost: Sequence[int] = (), *, may_sign_up
         line = _item(item)
         if item.id not in lost and registration is not None and club_session is not None:
             line["session"] = _session(settings.site_url, registration, club_session, position)
+            if registration.id in struck:
+                line["session"] |= {"calendar_cancelled": True, "calendar_sequence": struck[registration.id]}
         if item.id not in lost and membership is not None and plan is not None:
             line["membership"] = _membership(settings.site_url, membership, plan)
             if may_sign_up:

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from email.utils import parseaddr
 from typing import Any
 
 from css_inline import CSSInliner
@@ -35,7 +36,7 @@ RETRY_AFTER = timedelta(minutes=5)
 TRIES = 48
 """Four hours of trying, then a person must look."""
 WITH_CALENDAR = frozenset({"confirmation"})
-"""Templates whose mail carries a calendar file for each session it is about."""
+"""Templates whose mail puts each session it is about into the calendar; others strike out those they name as struck."""
 WITH_QR = frozenset({"confirmation"})
 """Templates whose mail shows a code for the door for each booking that it is about."""
 _M = OutgoingEmail
@@ -195,14 +196,17 @@ def _pictures(template: str, context: Mapping[str, Any]) -> list[dict[str, str]]
 
 
 def _calendar_files(mail: Row[Any]) -> list[dict[str, str]]:
-    """One file a session. It is made to be shared, so it carries the session's address and never the booking's secret link."""
-    if mail.template not in WITH_CALENDAR:
-        return []
+    """One file a session: what is confirmed is put into the calendar, what is lost is struck out of it.
+
+    It is made to be shared, so it carries the session's address and never the booking's secret link.
+    """
     sessions = [item["session"] for item in mail.context.get("items", ()) if item.get("session")]
-    return [_stored(_calendar_file(session, mail.created_at)) for session in sessions]
+    told = [session for session in sessions if mail.template in WITH_CALENDAR or session.get("calendar_cancelled")]
+    return [_stored(_calendar_file(session, mail.created_at)) for session in told]
 
 
 def _calendar_file(session: Mapping[str, Any], changed_at: datetime) -> Attachment:
+    struck = bool(session.get("calendar_cancelled"))
     event = calendar_file.Event(
         uid=calendar_file.uid(session["slug"], current_settings().host),
         sequence=session["calendar_sequence"],
@@ -212,8 +216,11 @@ def _calendar_file(session: Mapping[str, Any], changed_at: datetime) -> Attachme
         title=session["title"],
         location=session["location"],
         url=session["url"],
+        cancelled=struck,
+        organizer=parseaddr(current_settings().mail_from)[1],
     )
-    return Attachment(f"{session['slug']}.ics", "text/calendar; method=PUBLISH", calendar_file.event_file(event))
+    method = "CANCEL" if struck else "PUBLISH"
+    return Attachment(f"{session['slug']}.ics", f"text/calendar; method={method}", calendar_file.event_file(event))
 
 
 def _stored(attachment: Attachment) -> dict[str, str]:

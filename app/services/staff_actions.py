@@ -13,7 +13,7 @@ from ..models import ClubSession, Order, OrderItem, Registration
 from ..rules.refusals import InvalidInput, OrderNotOpen, words
 from ..rules.statuses import OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
-from . import audit, letters, orders, paying_back, places, waitlist
+from . import audit, calendars, letters, orders, paying_back, places, waitlist
 
 CANCELLABLE = frozenset({RegistrationStatus.WAITLISTED, RegistrationStatus.OFFERED, RegistrationStatus.REGISTERED})
 LETTERS = {RegistrationStatus.REGISTERED: "confirmation", RegistrationStatus.WAITLISTED: "waitlisted"}
@@ -51,16 +51,20 @@ def cancel(token: str, refund_cents: int, reason: str, actor: str, *, once: str)
             raise OrderNotOpen
         _check_reason(reason)
         owed = _owe(db, item, registration, refund_cents, reason, actor) if refund_cents else 0
+        before = registration.status
         values = {"status": RegistrationStatus.CANCELLED}
         db.execute(update(Registration).where(Registration.id == registration.id).values(values))
-        waiting = registration.status is RegistrationStatus.WAITLISTED
+        waiting = before is RegistrationStatus.WAITLISTED
         (places.leave_waitlist if waiting else places.release)(db, registration.club_session_id, registration.places)
         detail = {"reason": reason, "cents": owed, "once": once}
         audit.record(db, actor, "cancelled", "registration", registration.id, places=registration.places, **detail)
         orders.move(db, order.id, OrderStatus.CANCELLED, hold_expires_at=None)
+        confirmed = before is RegistrationStatus.REGISTERED
+        struck = {registration.id: calendars.strike_out(db, registration.club_session_id)} if confirmed else {}
         letters.owe_order_letter(
-            db, "refunded_cancelled" if owed else "cancelled", order.id, key=f"staff:{registration.id}", refund_cents=owed or None
-        )
+            db, "refunded_cancelled" if owed else "cancelled", order.id, key=f"staff:{registration.id}",
+            refund_cents=owed or None, struck=struck,
+        )  # fmt: skip
         waitlist.deal(db, registration.club_session_id, actor)
         return owed
 

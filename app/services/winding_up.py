@@ -19,7 +19,7 @@ from ..models import ClubSession, Order, OrderItem, Registration
 from ..rules.refusals import InvalidInput, SessionNotFound, words
 from ..rules.statuses import ACTIVE, SESSION_MOVES, TAKEN, OrderStatus, RegistrationStatus, SessionStatus, sources
 from ..transaction import end_read, retried, transaction
-from . import audit, letters, orders, paying_back, places, waitlist
+from . import audit, calendars, letters, orders, paying_back, places, waitlist
 from .writes import changed
 
 BATCH = 200
@@ -108,9 +108,10 @@ def _end(registration_id: int, cancelled: bool) -> bool:
         if order is not None and order.status is OrderStatus.PENDING and order.hold_expires_at is not None:
             return _wish_to_end(db, order)
         status = RegistrationStatus.CANCELLED if cancelled else RegistrationStatus.EXPIRED
+        confirmed = registration.status is RegistrationStatus.REGISTERED
         owed = _end_registration(db, registration, status)
         if order is not None:
-            _end_order(db, order, cancelled, owed, registration)
+            _end_order(db, order, cancelled, owed, registration, confirmed)
         return True
 
 
@@ -135,12 +136,16 @@ def _end_registration(db: Session, registration: Registration, status: Registrat
     return paying_back.owe_for_item(db, item, registration, paid, "session_cancelled", audit.WORKER)
 
 
-def _end_order(db: Session, order: Order, cancelled: bool, owed: int, registration: Registration) -> None:
+def _end_order(
+    db: Session, order: Order, cancelled: bool, owed: int, registration: Registration, confirmed: bool
+) -> None:
     target = OrderStatus.CANCELLED if cancelled or order.status is OrderStatus.PAID else OrderStatus.EXPIRED
     if orders.move(db, order.id, target, hold_expires_at=None):
         audit.record(db, audit.WORKER, target, "order", order.id)
     template = "session_cancelled" if cancelled else "waitlist_over"
     extra: dict[str, Any] = {"refund_cents": owed} if owed else {}
+    if confirmed:  # it is in their calendar; cancelling the session has moved its number on already
+        extra["struck"] = {registration.id: calendars.current(db, registration.club_session_id)}
     letters.owe_order_letter(db, template, order.id, key=f"registration:{registration.id}", **extra)
 
 

@@ -257,7 +257,7 @@ def test_what_was_paid_in_cash_is_paid_back_by_hand_and_booked(pages: PageClient
     page = pages.click(f"Decide case {the(Case).id}")
     assert page.h1 == "A refund to pay out by hand" and "Close the case" not in page.links
     pages.click("I have paid it back")
-    pages.submit("paid-by-hand", button="Continue", reason="In cash at the door")
+    pages.submit("paid-by-hand", button="Continue", means="cash", reason="In cash at the door")
     page = pages.submit("paid-by-hand")
     assert "NZ$5.00 is paid back" in page.text and "Paid out by hand: In cash at the door" in page.text
     assert balances() == {"cash:desk": -500, "revenue:registration": 500} and the(Refund).status is RefundStatus.SUCCEEDED

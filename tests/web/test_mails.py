@@ -21,7 +21,17 @@ REFUNDS = (
     "refunded_by_staff",
     "refunded_mismatch",
 )
-MAILS = ("confirmation", "waitlisted", "booking_link", "cancelled", "offer", "offer_over", "payment_link", *REFUNDS)
+MAILS = (
+    "confirmation",
+    "waitlisted",
+    "booking_link",
+    "cancelled",
+    "offer",
+    "offer_over",
+    "payment_failed",
+    "payment_link",
+    *REFUNDS,
+)
 
 
 def a_letter(**changes: object) -> dict[str, object]:
@@ -63,6 +73,14 @@ def test_each_mail_is_complete_in_both_forms(words: Flask, name: str) -> None:
         assert ("NZ$7.00" in body) == (name in REFUNDS)
     assert "Hello Mere <Tūhoe>," in text
     assert "Hello Mere &lt;Tūhoe&gt;," in html
+
+
+@pytest.mark.parametrize("name", REFUNDS)
+def test_money_that_was_paid_by_hand_is_not_said_to_go_to_a_card(words: Flask, name: str) -> None:
+    for part in ("body.txt", "body.html"):
+        said = mail(words, name, part, refund={"amount_cents": 700, "by_hand": True})
+        assert "NZ$7.00" in said and "by hand: in cash or by bank transfer" in said and "the card" not in said
+        assert "to the card you paid with" in mail(words, name, part, refund={"amount_cents": 700, "by_hand": False})
 
 
 def test_every_mail_has_its_three_parts() -> None:

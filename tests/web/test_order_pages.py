@@ -107,7 +107,7 @@ STATES: dict[str, tuple[Callable[[Any], str], str, tuple[Any, ...], tuple[str, .
         ("You were not charged",), ("Pay NZ", "failed"),
     ),
     "paid after giving up": (
-        refunded_late, "Refunded", ("cancelled", "succeeded", "registration", "cancelled", "pending"),
+        refunded_late, "Refunded", ("cancelled", "succeeded", "registration", "cancelled", "refunded"),
         ("NZ$12.00 go back to the card", "You have no place in this session"), ("You were not charged", "Pay NZ"),
     ),
     "waiting": (

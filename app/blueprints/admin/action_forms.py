@@ -19,6 +19,7 @@ from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from govuk_frontend_wtf.wtforms_widgets import GovRadioInput, GovTextInput
 from wtforms import HiddenField, RadioField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, ValidationError
 
 from ...rules.refusals import Refusal
@@ -83,7 +84,7 @@ class MeansForm(ReasonForm):
 
     means = RadioField(
         _("How was it paid back?"),
-        choices=[("bank", _("By bank transfer")), ("cash", _("In cash"))],
+        choices=[SelectChoice(value="bank", label=_("By bank transfer")), SelectChoice(value="cash", label=_("In cash"))],
         widget=GovRadioInput(),
         validators=[InputRequired(_("Choose how it was paid back"))],
     )
@@ -102,7 +103,7 @@ class LineForm(ReasonForm):
 
     def __init__(self, *args: Any, lines: Sequence[tuple[int, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.line.choices = [(str(item_id), name) for item_id, name in lines]
+        self.line.choices = [SelectChoice(value=str(item_id), label=name) for item_id, name in lines]
 
 
 class AmountForm(ReasonForm):

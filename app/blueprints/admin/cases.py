@@ -13,8 +13,8 @@ from ...queries import desk_cases
 from ...queries.desk_cases import CaseView
 from ...rules.statuses import Role
 from ...security import fresh_second_factor, staff_only
-from ...services import cases as case_service
 from ...services import adopted_refunds, failed_refunds, suspense
+from ...services import cases as case_service
 from ...services.by_hand import Means
 from ...templating import money as money_words
 from .. import viewer

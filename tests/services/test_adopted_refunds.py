@@ -1,0 +1,162 @@
+"""Refunds made in Stripe's dashboard of an order for several things: all of it marks all of it; a part is a person's decision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app.models import AuditEntry, Case, Membership, OrderItem, Payment, Refund, Registration
+from app.queries import orders
+from app.rules.refusals import InvalidInput
+from app.rules.statuses import ItemKind, PaymentState
+from app.services import adopted_refunds, cancelling, checkout, health_check, reconciling
+from tests.support.booking import balances, begin, order_of, pay_late, payments_of, states, work
+from tests.support.clock import FakeClock
+from tests.support.factories import make_club_session, make_plan
+from tests.support.rows import all_of, count_of, the
+
+BOOKED = {"stripe:clearing": 2300, "revenue:registration": -800, "revenue:membership": -1500}
+
+
+@pytest.fixture
+def joined(app: Flask, stripe_simulator: Any) -> str:
+    """A place at NZ$8.00 and a membership at NZ$15.00, paid in one order; its token."""
+    plan = make_plan(price_cents=1500)
+    token = begin(make_club_session(), email="ana@example.org", expected_price_cents=800, join_plan=plan.slug)
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    work()
+    assert balances() == BOOKED
+    return token
+
+
+def line(kind: ItemKind) -> OrderItem:
+    return the(OrderItem, kind=kind)
+
+
+def by_dashboard(stripe: Any, cents: int | None = None) -> None:
+    payment = the(Payment).payment_intent_id
+    stripe.control.refund(payment, *([cents] if cents else []))
+    stripe.deliver()
+
+
+def test_whole_order_refunded_at_stripe_ends_the_membership_and_marks_every_line(
+    app: Flask, joined: str, stripe_simulator: Any
+) -> None:
+    by_dashboard(stripe_simulator)
+    assert balances() == {} and the(Registration).payment_status is PaymentState.REFUNDED
+    assert the(Membership).revoked_at is not None and count_of(Case) == 0
+    work()
+    assert reconciling.reconcile().in_order and health_check.findings() == []
+
+
+def test_part_that_cannot_be_attributed_is_in_suspense_until_a_person_says_what_it_was_for(
+    app: Flask, joined: str, stripe_simulator: Any
+) -> None:
+    by_dashboard(stripe_simulator, 1500)
+    assert balances() == {**BOOKED, "stripe:clearing": 800, "suspense": 1500}
+    case = the(Case)
+    assert (case.kind, case.detail["cents"]) == ("refund_unattributed", 1500)
+    assert the(Registration).payment_status is PaymentState.PAID and the(Membership).revoked_at is None
+    adopted_refunds.attribute(case.id, line(ItemKind.MEMBERSHIP).id, "user:1", "The treasurer made it")
+    assert balances() == {"stripe:clearing": 800, "revenue:registration": -800}
+    assert the(Membership).revoked_at is not None and the(Registration).payment_status is PaymentState.PAID
+    assert the(AuditEntry, action="refund_attributed").actor == "user:1"
+    with pytest.raises(InvalidInput):
+        adopted_refunds.attribute(case.id, line(ItemKind.REGISTRATION).id, "user:2")
+    work()
+    assert reconciling.reconcile().in_order and health_check.findings() == []
+
+
+def test_more_than_the_chosen_line_cost_is_taken_from_the_others_too(app: Flask, joined: str, stripe_simulator: Any) -> None:
+    by_dashboard(stripe_simulator, 2000)
+    adopted_refunds.attribute(the(Case).id, line(ItemKind.MEMBERSHIP).id, "user:1")
+    assert balances() == {"stripe:clearing": 300, "revenue:registration": -300}
+    assert the(Membership).revoked_at is not None
+
+
+def test_line_of_another_order_is_refused(app: Flask, joined: str, stripe_simulator: Any) -> None:
+    by_dashboard(stripe_simulator, 500)
+    begin(make_club_session())
+    other = all_of(OrderItem)[-1].id
+    with pytest.raises(InvalidInput):
+        adopted_refunds.attribute(the(Case).id, other, "user:1")
+    assert the(Case).closed_at is None and balances()["suspense"] == 500
+
+
+def test_part_is_attributed_when_only_one_line_is_left(app: Flask, joined: str, stripe_simulator: Any) -> None:
+    cancelling.cancel_order(joined)
+    work()
+    assert balances() == {"stripe:clearing": 1500, "revenue:membership": -1500}
+    by_dashboard(stripe_simulator, 1500)
+    assert balances() == {} and the(Membership).revoked_at is not None and count_of(Case) == 0
+
+
+def test_the_rest_of_an_order_refunded_in_pieces_marks_all_of_it(app: Flask, joined: str, stripe_simulator: Any) -> None:
+    by_dashboard(stripe_simulator, 1000)
+    by_dashboard(stripe_simulator)
+    assert the(Registration).payment_status is PaymentState.REFUNDED and the(Membership).revoked_at is not None
+    assert balances()["suspense"] == 2300 and count_of(Case, kind="refund_unattributed") == 2
+
+
+def test_whole_refund_that_fails_later_is_owed_and_the_booking_is_paid_again(
+    app: Flask, joined: str, stripe_simulator: Any
+) -> None:
+    by_dashboard(stripe_simulator)
+    stripe_simulator.control.fail_refund(stripe_simulator.control.refunds()[0]["id"])
+    stripe_simulator.deliver()
+    assert the(Registration).payment_status is PaymentState.PAID
+    assert balances() == {"stripe:clearing": 2300, "owed:refunds": -2300} and the(Case).kind == "refund_failed"
+
+
+# --- Money that came too late ----------------------------------------------------------------------------------------------
+
+
+def test_late_payment_is_paid_then_refunded_and_never_stays_pending(app: Flask, stripe_simulator: Any, clock: FakeClock) -> None:
+    club_session = make_club_session(capacity=1)
+    token = begin(club_session)
+    clock.advance(minutes=31)
+    work()
+    begin(club_session)
+    pay_late(stripe_simulator, token)
+    late = the(Registration, order_id=order_of(token).id)
+    assert states(token)[:2] == ("expired", "expired") and late.payment_status is PaymentState.PAID
+    work()
+    late = the(Registration, order_id=order_of(token).id)
+    assert (late.payment_status, late.amount_paid_cents) == (PaymentState.REFUNDED, 1200)
+    view = orders.page(token)
+    assert view is not None and [refund.status for refund in view.refunds] == ["succeeded"]
+
+
+def test_second_payment_that_goes_back_leaves_the_first_ones_booking_paid(app: Flask, stripe_simulator: Any) -> None:
+    token = begin(make_club_session())
+    first = payments_of(token)[0].checkout_id
+    stripe_simulator.control.expire(first)
+    stripe_simulator.deliver()
+    checkout.pay(token)
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    pay_late(stripe_simulator, token)
+    work()
+    assert the(Refund).reason == "paid_twice" and the(Registration).payment_status is PaymentState.PAID
+
+
+def test_line_that_is_lost_is_refunded_and_the_one_that_is_had_stays_paid(
+    app: Flask, stripe_simulator: Any, clock: FakeClock
+) -> None:
+    club_session, plan = make_club_session(capacity=1), make_plan(price_cents=1500)
+    token = begin(club_session, expected_price_cents=800, join_plan=plan.slug)
+    clock.advance(minutes=31)
+    work()
+    begin(club_session)
+    pay_late(stripe_simulator, token)
+    work()
+    lost = the(Registration, order_id=order_of(token).id)
+    assert lost.payment_status is PaymentState.REFUNDED and the(Membership).revoked_at is None
+    assert (the(Refund).amount_cents, the(Refund).order_item_id) == (800, line_of(lost).id)
+
+
+def line_of(registration: Registration) -> OrderItem:
+    return the(OrderItem, registration_id=registration.id)

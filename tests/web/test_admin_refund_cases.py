@@ -1,0 +1,65 @@
+"""Cases about refunds that only a person can put right: paid back otherwise, or made at Stripe for part of an order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app import jobs
+from app.models import Case, Membership, OrderItem, Payment, Registration
+from app.rules.statuses import PaymentState, Role
+from app.services import cancelling
+from tests.support.booking import balances, begin
+from tests.support.factories import make_club_session, make_plan
+from tests.support.pages import PageClient
+from tests.support.rows import the
+from tests.web.desk import sign_in
+
+pytestmark = pytest.mark.databases("sqlite")
+
+
+@pytest.fixture(autouse=True)
+def signed_in(app: Flask, pages: PageClient) -> None:
+    sign_in(pages, Role.STAFF)
+
+
+def test_a_failed_refund_that_was_paid_from_the_bank_is_booked_and_closed(pages: PageClient, stripe_simulator: Any) -> None:
+    token = begin(make_club_session())
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    stripe_simulator.control.dispute(stripe_simulator.checkout()["id"])  # Stripe refuses the refund
+    cancelling.cancel_order(token)
+    jobs.run_due()
+    case = the(Case, kind="refund_failed").id
+    page = pages.get(f"/admin/cases/{case}")
+    assert "pay them from there or in cash, and say so here" in page.text
+    pages.click("I have paid it back")
+    page = pages.submit("paid-by-hand", button="Continue", reason="To their account")
+    assert page.status == 422 and page.errors == ["Choose how it was paid back"]
+    page = pages.submit("paid-by-hand", button="Continue", means="bank", reason="To their account")
+    assert "NZ$12.00, by bank transfer" in page.text
+    page = pages.submit("paid-by-hand")
+    assert "NZ$12.00 is paid back" in page.text and "Paid out by hand: To their account" in page.text
+    assert balances()["bank:account"] == -1200 and "owed:refunds" not in balances()
+    assert the(Registration).payment_status is PaymentState.REFUNDED
+
+
+def test_a_part_sent_back_at_stripe_is_assigned_to_a_line(pages: PageClient, stripe_simulator: Any) -> None:
+    plan = make_plan(name="Full year", price_cents=1500)
+    begin(make_club_session(title="Badminton"), expected_price_cents=800, join_plan=plan.slug)
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    stripe_simulator.control.refund(the(Payment).payment_intent_id, 1500)
+    stripe_simulator.deliver()
+    page = pages.get(f"/admin/cases/{the(Case).id}")
+    assert page.h1 == "A refund made at Stripe, for part of an order" and "NZ$15.00 of an order for several" in page.text
+    pages.click("Say what it was for")
+    assert pages.submit("attribute", button="Continue", reason="Asked Mere").status == 422
+    line = the(OrderItem, kind="membership").id
+    page = pages.submit("attribute", button="Continue", line=str(line), reason="Asked Mere")
+    assert page.h1 == "Check before you assign it" and "Full year" in page.text
+    page = pages.submit("attribute")
+    assert "NZ$15.00 is booked as given back" in page.text and "Assigned: Asked Mere" in page.text
+    assert the(Membership).revoked_at is not None and balances() == {"stripe:clearing": 800, "revenue:registration": -800}
