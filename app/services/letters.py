@@ -10,7 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, update
 from sqlalchemy.orm import Session
 
 from ..config import current_settings
@@ -85,16 +85,7 @@ def _context(
     *,
     may_sign_up: bool = False,
 ) -> dict[str, Any]:
-    settings = current_settings()
-    rows = db.execute(
-        select(OrderItem, Registration, ClubSession, waitlist_position(), Membership, MembershipPlan)
-        .outerjoin(Registration, Registration.id == OrderItem.registration_id)
-        .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
-        .outerjoin(Membership, Membership.order_item_id == OrderItem.id)
-        .outerjoin(MembershipPlan, MembershipPlan.id == Membership.plan_id)
-        .where(OrderItem.order_id == order.id)
-        .order_by(OrderItem.id)
-    ).all()
+    settings, rows = current_settings(), _lines(db, order.id)
     context: dict[str, Any] = {
         "site_name": settings.site_name,
         "name": order.name,
@@ -120,6 +111,21 @@ def _context(
     if lost:
         context["lost"] = [item.description for item, *_ in rows if item.id in lost]
     return context
+
+
+def _lines(
+    db: Session, order_id: int
+) -> Sequence[Row[OrderItem, Registration, ClubSession, int, Membership, MembershipPlan]]:
+    """Each line of the order with what it is for."""
+    return db.execute(
+        select(OrderItem, Registration, ClubSession, waitlist_position(), Membership, MembershipPlan)
+        .outerjoin(Registration, Registration.id == OrderItem.registration_id)
+        .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
+        .outerjoin(Membership, Membership.order_item_id == OrderItem.id)
+        .outerjoin(MembershipPlan, MembershipPlan.id == Membership.plan_id)
+        .where(OrderItem.order_id == order_id)
+        .order_by(OrderItem.id)
+    ).all()
 
 
 def _item(item: OrderItem) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def files() -> dict[str, list[tuple[str, str, str, int]]]:
     """By template, the calendar files of the mails in order: declared type, METHOD, UID, SEQUENCE."""
     found: dict[str, list[tuple[str, str, str, int]]] = {}
     for mail in all_of(OutgoingEmail):
-        for file in mail.attachments:
+        for file in (a for a in mail.attachments if a["type"].startswith("text/calendar")):
             calendar = icalendar.Calendar.from_ical(file["content"])
             (event,) = calendar.walk("VEVENT")
             assert str(event["ORGANIZER"]).startswith("mailto:")
