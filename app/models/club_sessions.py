@@ -11,6 +11,11 @@ from ..rules.statuses import Entry, RefundPolicy, SessionStatus, WaitlistPayment
 from .columns import CreatedAt, Currency, Id, Moment, UtcDateTime, status_column
 
 
+def _not_negative(name: str) -> sa.CheckConstraint:
+    """Part of the column and not of the table: so SQLite can add it to a table that others refer to."""
+    return sa.CheckConstraint(f"{name} >= 0", name=name)
+
+
 class ClubSession(Base):
     __tablename__ = "club_sessions"
     __table_args__ = (
@@ -42,11 +47,11 @@ class ClubSession(Base):
     waitlist_taken: Mapped[int] = mapped_column(default=0)
     member_price_cents: Mapped[int | None]
     non_member_price_cents: Mapped[int | None]
-    student_price_cents: Mapped[int | None]
+    student_price_cents: Mapped[int | None] = mapped_column(_not_negative("student_price_cents"))
     early_price_until: Mapped[Moment | None]
     """Before this moment the early prices hold, where they are lower."""
-    early_member_price_cents: Mapped[int | None]
-    early_non_member_price_cents: Mapped[int | None]
+    early_member_price_cents: Mapped[int | None] = mapped_column(_not_negative("early_member_price_cents"))
+    early_non_member_price_cents: Mapped[int | None] = mapped_column(_not_negative("early_non_member_price_cents"))
     currency: Mapped[Currency]
     status: Mapped[SessionStatus] = mapped_column(status_column(SessionStatus), default=SessionStatus.DRAFT)
     entry: Mapped[Entry] = mapped_column(status_column(Entry, "entry"), default=Entry.OPEN)

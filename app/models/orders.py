@@ -19,6 +19,7 @@ class Order(Base):
     __table_args__ = (
         sa.CheckConstraint("total_cents >= 0", name="total"),
         sa.Index("ix_orders_created_at", "created_at"),
+        sa.Index("ix_orders_email", "email"),
         sa.Index("ix_orders_due", "hold_expires_at", sqlite_where=_PENDING, postgresql_where=_PENDING),
     )
 
