@@ -19,9 +19,14 @@ from . import outbox
 TEMPLATES = ("confirm_address", "reset_password", "address_changed", "password_set")
 
 
-def owe(db: Session, template: str, to: str, *, wanted: str, url: str, name: str = "", **facts: str) -> None:
-    """Owe one mail to one address. ``wanted`` picks its words, ``url`` is what its button leads to."""
-    key = f"{template}:{secrets.token_hex(12)}"
+def owe(
+    db: Session, template: str, to: str, *, wanted: str, url: str, name: str = "", about: str = "", **facts: str
+) -> None:
+    """Owe one mail to one address. ``wanted`` picks its words, ``url`` is what its button leads to.
+
+    ``about``: whose account it is, where the address alone does not tell any more.
+    """
+    key = f"{template}:{f'u{about}:' if about else ''}{secrets.token_hex(12)}"
     context = {"site_name": current_settings().site_name, "name": name, "wanted": wanted, "url": url, "mail_key": key, **facts}
     outbox.owe(db, dedupe_key=key, to=to, template=template, context=context)
 

@@ -11,15 +11,15 @@ from sqlalchemy.orm import Session
 
 from .. import clock
 from ..extensions import db as flask_db
-from ..models import AccountIdentity, AccountToken, ClubSession, Order, OutgoingEmail, Payment, Registration, User
+from ..models import AccountIdentity, AccountToken, ClubSession, Order, OutgoingEmail, Registration, User
 from ..models.account_tokens import TokenPurpose
 from ..models.columns import new_token
 from ..queries.my_page import belongs_to
 from ..rules.addresses import normalise_email
 from ..rules.refusals import InvalidInput, Refusal, words
-from ..rules.statuses import ACTIVE, OrderStatus, Role
+from ..rules.statuses import ACTIVE, OrderStatus
 from ..transaction import retried, transaction
-from . import account_letters, account_tokens, audit, people_rights, retention, sign_ins, two_factor, users
+from . import account_letters, account_tokens, audit, forgetting, people_rights, sign_ins, two_factor, users
 from .accounts import LinkOver
 from .people_rights import LastAdmin
 from .sign_ins import SignedIn
@@ -123,7 +123,9 @@ def confirm_new_address(person: SignedIn, token: str) -> None:
         sign_ins.link_bookings(db, person.id)
         url = account_letters.site("/account/forgotten-password")
         old, facts = person.email, {"name": person.name, "new_address": held.email}
-        account_letters.owe(db, "address_changed", old, wanted="address", url=url, **facts)
+        done = (OutgoingEmail.to == old, OutgoingEmail.order_id.is_(None), OutgoingEmail.sent_at.is_not(None))
+        db.execute(delete(OutgoingEmail).where(*done))  # an address that is no longer theirs is not kept for nothing
+        account_letters.owe(db, "address_changed", old, wanted="address", url=url, about=str(person.id), **facts)
         audit.record(db, audit.by_user(person.id), "address_changed", "user", person.id)
 
 
@@ -145,21 +147,8 @@ def delete_account(person: SignedIn, current: str) -> None:
 def _delete(person: SignedIn) -> None:
     with transaction() as db:
         _refuse_while_needed(db, person)
-        actor, address = audit.by_user(person.id), f"deleted-{person.id}@invalid.example"
-        bookings = select(Registration.id, Registration.order_id).where(belongs_to(Registration, person.id, person.email))
-        for row in db.execute(bookings).all():
-            retention.forget(db, row.id, row.order_id, actor)
-        orders = select(Order.id).where(belongs_to(Order, person.id, person.email)).scalar_subquery()
-        db.execute(update(Payment).where(Payment.order_id.in_(orders)).values(params={}))  # held the address for Stripe
-        mine = belongs_to(Order, person.id, person.email)
-        db.execute(update(Order).where(mine).values(name=retention.FORGOTTEN, email=address, user_id=person.id))
-        db.execute(delete(OutgoingEmail).where(OutgoingEmail.to == person.email))
         _forget_proofs(db, person.id)
-        values = {"email": address, "name": retention.FORGOTTEN, "password_hash": None, "email_verified_at": None,
-                  "is_student": False, "role": Role.NONE, "calendar_token": new_token(), "card_token": None,
-                  "deleted_at": clock.now()}  # fmt: skip
-        db.execute(update(User).where(User.id == person.id).values(values))
-        audit.record(db, actor, "account_deleted", "user", person.id)
+        forgetting.forget_account(db, person.id, person.email)
 
 
 def _refuse_while_needed(db: Session, person: SignedIn) -> None:
@@ -180,7 +169,6 @@ def _forget_proofs(db: Session, user_id: int) -> None:
     """Nothing may be left that could sign somebody in as them."""
     sign_ins.end_all(db, user_id)
     two_factor.remove(db, user_id)
-    db.execute(delete(AccountToken).where(AccountToken.user_id == user_id))
     db.execute(delete(AccountIdentity).where(AccountIdentity.user_id == user_id))
 
 
