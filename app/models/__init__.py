@@ -7,6 +7,7 @@ from .account_tokens import AccountToken, TokenPurpose
 from .audit import AuditEntry
 from .cases import Case
 from .club_sessions import ClubSession
+from .comparison_requests import ComparisonRequest
 from .ledger import LedgerEntry
 from .memberships import Membership, MembershipPlan
 from .orders import Order, OrderItem
@@ -23,6 +24,7 @@ __all__ = [
     "AuditEntry",
     "Case",
     "ClubSession",
+    "ComparisonRequest",
     "LedgerEntry",
     "Membership",
     "MembershipPlan",

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select
 
 from ..extensions import db
-from ..models import Case, ClubSession, LedgerEntry, Reconciliation
+from ..models import Case, ClubSession, ComparisonRequest, LedgerEntry, Reconciliation
+from ..rules.statuses import ComparisonOutcome
 from . import webhooks
 
 _L = LedgerEntry
@@ -132,6 +133,20 @@ class Standing:
     last_webhook_at: datetime | None
     webhooks_silent_since: datetime | None
     """Somebody has paid since, and Stripe did not tell us: payments are then found only by asking."""
+    asked: ComparisonRequest | None
+    """The last comparison that somebody asked for; under way until ``finished_at``."""
+
+    @property
+    def comparing(self) -> bool:
+        return self.asked is not None and self.asked.finished_at is None
+
+    @property
+    def asked_in_vain(self) -> bool:
+        """It came to nothing, and no comparison has been made since."""
+        vain = (ComparisonOutcome.UNREACHABLE, ComparisonOutcome.FAILED)
+        if self.asked is None or self.asked.finished_at is None or self.asked.outcome not in vain:
+            return False
+        return self.comparison is None or self.comparison.at < self.asked.created_at
 
 
 def books(period: Period) -> list[Books]:
@@ -151,13 +166,19 @@ def books(period: Period) -> list[Books]:
 
 
 def standing() -> Standing:
-    """The last comparison, open cases, and when Stripe last told us something. Two statements."""
+    """The last comparison, the last that was asked for, open cases, and when Stripe last told us something. Three statements."""
     last = db.session.execute(select(Reconciliation).order_by(Reconciliation.id.desc()).limit(1)).scalar_one_or_none()
     waiting = select(func.count()).select_from(Case).where(Case.closed_at.is_(None)).scalar_subquery()
     told, paid = webhooks.last_told(), webhooks.last_paid()
     row = db.session.execute(select(told.label("told"), paid.label("paid"), waiting.label("cases"))).one()
     comparison = Comparison(last.created_at, last.difference_cents, last.open_cases) if last is not None else None
-    return Standing(comparison, int(row.cases), row.told, webhooks.silent_since(row.told, row.paid))
+    return Standing(comparison, int(row.cases), row.told, webhooks.silent_since(row.told, row.paid), last_asked())
+
+
+def last_asked() -> ComparisonRequest | None:
+    """The newest comparison that somebody asked for, as it stands."""
+    newest = select(ComparisonRequest).order_by(ComparisonRequest.id.desc()).limit(1)
+    return db.session.execute(newest).scalar_one_or_none()
 
 
 def _within(period: Period) -> ColumnElement[bool]:

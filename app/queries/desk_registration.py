@@ -15,7 +15,7 @@ from sqlalchemy import Row, and_, or_, select
 from ..extensions import db
 from ..models import AuditEntry, Case, ClubSession, Order, OrderItem, OutgoingEmail, Payment, Refund, Registration
 from ..rules.refunds import Terms, refundable_cents
-from ..rules.statuses import RefundStatus, RegistrationStatus, SessionStatus
+from ..rules.statuses import OrderStatus, RefundStatus, RegistrationStatus, SessionStatus
 from . import desk_people
 from .desk_record import MailState
 
@@ -77,6 +77,10 @@ class RegistrationPage:
     @property
     def may_cancel(self) -> bool:
         return self.r.status in CANCELLABLE and self.session.status is not SessionStatus.CANCELLED
+
+    @property
+    def may_end_hold(self) -> bool:
+        return self.r.status is RegistrationStatus.HELD and self.order.status is OrderStatus.PENDING
 
     @property
     def may_resend(self) -> bool:

@@ -96,6 +96,15 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class ComparisonOutcome(StrEnum):
+    """How a comparison of the books with Stripe's went that somebody had asked for."""
+
+    EQUAL = "equal"
+    DIFFERENT = "different"
+    UNREACHABLE = "unreachable"
+    FAILED = "failed"
+
+
 class CaseStatus(StrEnum):
     OPEN = "open"
     CLOSED = "closed"

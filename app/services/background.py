@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from .. import jobs
-from . import holds, letters, membership_reminders, offers, outbox, reconciling, refunds, stripe_inbox, waitlist, winding_up
+from . import (
+    comparing,
+    holds,
+    letters,
+    membership_reminders,
+    offers,
+    outbox,
+    reconciling,
+    refunds,
+    stripe_inbox,
+    waitlist,
+    winding_up,
+)
 
 
 def register() -> None:
     """Tell the job engine what it may run. A job and the scan of the same work may run at once: each claims its row."""
     jobs.register_job("send_email", outbox.send_owed)
     jobs.register_job("send_refund", refunds.send_owed)
+    jobs.register_job(comparing.JOB, comparing.run)
     jobs.register_scan("holds ended", holds.end_due_holds)
     jobs.register_scan("offers ended", offers.expire_due_offers)
     jobs.register_scan("sessions wound up", winding_up.wind_up)
@@ -18,6 +31,7 @@ def register() -> None:
     jobs.register_scan("refunds sent", refunds.send_due_refunds)
     jobs.register_scan("refunds looked up", refunds.look_up_pending)
     jobs.register_scan("free places dealt", winding_up.deal_free_places)
+    jobs.register_scan("comparisons asked for", comparing.run_asked)
     jobs.register_scan("books compared", reconciling.reconcile_if_due)
     jobs.register_scan("memberships ending", membership_reminders.remind_due)
     jobs.register_scan("mails sent", outbox.send_due)

@@ -113,7 +113,13 @@ def test_days_that_cannot_be_are_told_so(pages: PageClient, days: str, said: str
 def test_the_books_are_compared_at_the_press_of_a_button(pages: PageClient, paid: str) -> None:
     assert "They have not been compared yet" in pages.get("/admin/money").text
     page = pages.submit("/money/compare")
-    assert page.redirects[0][0] == 303 and "Compared just now: the books equal Stripe’s." in page.text
+    assert page.redirects[0][0] == 303 and "The result will stand here." in page.text
+    assert "Comparing since 10:00 am today" in page.text and "Compare now" not in page.text and count_of(Reconciliation) == 0
+    assert pages.get("/admin/money/comparison").response.get_json() == {"comparing": True}
+    jobs.run_due()
+    assert pages.get("/admin/money/comparison").response.get_json() == {"comparing": False}
+    page = pages.get("/admin/money")
+    assert "Equal to Stripe at 10:00 am today" in page.text and page.form("/money/compare")
     assert the(Reconciliation).difference_cents == 0
 
 
@@ -134,7 +140,10 @@ def test_stripe_out_of_reach_is_said_and_nothing_is_written(pages: PageClient, p
 
     monkeypatch.setattr(type(gateway()), "undelivered_events", away)
     pages.get("/admin/money")
-    assert "Stripe cannot be reached right now" in pages.submit("/money/compare").text
+    pages.submit("/money/compare")
+    jobs.run_due()
+    page = pages.get("/admin/money")
+    assert "Stripe could not be reached at 10:00 am today, so nothing was compared." in page.text and page.form("/money/compare")
     assert count_of(Reconciliation) == 0
 
 

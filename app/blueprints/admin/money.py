@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -15,7 +15,8 @@ from ...queries.desk_money import Period
 from ...queries.memberships import club_today
 from ...rules.statuses import Role
 from ...security import staff_only
-from ...services import reconciling
+from ...services import comparing
+from .. import viewer
 from . import bp
 from .action_forms import PeriodForm
 
@@ -38,15 +39,18 @@ def money() -> ResponseReturnValue:
 @bp.post("/money/compare")
 @staff_only(Role.STAFF)
 def money_compare() -> ResponseReturnValue:
-    """Compare the books with Stripe's now, and mend what can be mended. Safe to press at any time, and twice."""
-    report = reconciling.reconcile()
-    if report.unreachable:
-        flash(_("Stripe cannot be reached right now, so nothing was compared. Nothing is lost: try again in a few minutes."))
-    elif report.difference_cents:
-        flash(_("The books and Stripe’s differ. What needs a decision is listed under the open cases."))
-    else:
-        flash(_("Compared just now: the books equal Stripe’s."))
+    """Have the books compared with Stripe's by the worker, and mended. Safe to press at any time, and twice."""
+    comparing.ask(viewer.actor())
+    flash(_("The books are being compared with Stripe’s. The result will stand here."))
     return redirect(url_for("admin.money"), 303)
+
+
+@bp.get("/money/comparison")
+@staff_only(Role.STAFF)
+def money_comparison() -> ResponseReturnValue:
+    """Whether a comparison is under way, for the page that waits for it."""
+    asked = desk_money.last_asked()
+    return jsonify(comparing=asked is not None and asked.finished_at is None)
 
 
 def _periods(today: date) -> list[tuple[str, date, date]]:

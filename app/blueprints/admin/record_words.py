@@ -27,6 +27,8 @@ ACTIONS = {
     "declined": _("Declined"),
     "replaced": _("Somebody took the place: money owed back"),
     "cancel_requested": _("Gave up the place"),
+    "hold_ended": _("Hold ended by the committee"),
+    "comparison_asked": _("Books compared on request"),
     "payment_captured": _("Payment arrived"),
     "paid": _("Paid"),
     "refund_requested": _("Refund decided"),

@@ -10,6 +10,7 @@ from . import (
     cases,
     club_sessions,
     door,
+    holds,
     memberships,
     money,
     money_lists,
@@ -24,7 +25,7 @@ from .paging import page_url
 from .record_words import WORDS
 
 __all__ = [
-    "actions", "audit_log", "bp", "cases", "club_sessions", "door", "memberships", "money", "money_lists", "people",
+    "actions", "audit_log", "bp", "cases", "club_sessions", "door", "holds", "memberships", "money", "money_lists", "people",
     "record", "registrations", "session_actions", "today",
 ]  # fmt: skip
 

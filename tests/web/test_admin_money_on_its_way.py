@@ -1,4 +1,4 @@
-"""Cases about refunds that only a person can put right: paid back otherwise, or made at Stripe for part of an order."""
+"""What staff decide about money on its way: refunds paid back otherwise or made at Stripe for a part, and holds to end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app import jobs
 from app.models import Case, Membership, OrderItem, Payment, Registration
 from app.rules.statuses import PaymentState, Role
 from app.services import cancelling
-from tests.support.booking import balances, begin
+from tests.support.booking import balances, begin, do_not_pause, taken
 from tests.support.factories import make_club_session, make_plan
 from tests.support.pages import PageClient
 from tests.support.rows import the
@@ -63,3 +63,35 @@ def test_a_part_sent_back_at_stripe_is_assigned_to_a_line(pages: PageClient, str
     page = pages.submit("attribute")
     assert "NZ$15.00 is booked as given back" in page.text and "Assigned: Asked Mere" in page.text
     assert the(Membership).revoked_at is not None and balances() == {"stripe:clearing": 800, "revenue:registration": -800}
+
+
+# --- Holds -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_hold_is_ended_from_the_desk(pages: PageClient, stripe_simulator: Any) -> None:
+    session = make_club_session(title="Badminton")
+    begin(session, name="Aroha Ngata")
+    token = the(Registration).token
+    pages.get(f"/admin/registrations/{token}")
+    page = pages.click("End this hold")
+    assert page.h1 == "End Aroha Ngata’s hold" and "comes free by itself then" in page.text
+    assert pages.submit("/end-hold", button="Continue").status == 422
+    page = pages.submit("/end-hold", button="Continue", reason="Wrong evening")
+    assert page.h1 == "Check before you end Aroha Ngata’s hold" and "Wrong evening" in page.text
+    page = pages.submit("/end-hold")
+    assert "The hold of Aroha Ngata is ended." in page.text and "Hold ended by the committee" in page.text
+    assert taken(session) == 0 and "End this hold" not in page.links
+    assert pages.get(f"/admin/registrations/{token}/end-hold").path == f"/admin/registrations/{token}"
+
+
+def test_a_hold_is_kept_while_stripe_cannot_be_reached(
+    pages: PageClient, stripe_simulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do_not_pause(monkeypatch)
+    session = make_club_session()
+    begin(session)
+    stripe_simulator.control.fail("*", "timeout", times=50)
+    pages.get(f"/admin/registrations/{the(Registration).token}/end-hold")
+    pages.submit("/end-hold", button="Continue", reason="Wrong evening")
+    page = pages.submit("/end-hold")
+    assert "Stripe cannot be reached right now" in page.text and "We go on trying" in page.text and taken(session) == 1
