@@ -1,6 +1,6 @@
 """Comparisons of the books with Stripe's that somebody asked for: wanted, under way, and how they went.
 
-Revision 0005. A new table; going down forgets who asked, and no comparison.
+Revision 0006. A new table; going down forgets who asked, and no comparison.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
