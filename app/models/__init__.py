@@ -13,6 +13,7 @@ from .memberships import Membership, MembershipPlan
 from .orders import Order, OrderItem
 from .outgoing_emails import OutgoingEmail
 from .payments import Payment, Refund
+from .questions import Question
 from .reconciliations import Reconciliation
 from .registrations import Registration
 from .stripe_events import StripeEvent
@@ -32,6 +33,7 @@ __all__ = [
     "OrderItem",
     "OutgoingEmail",
     "Payment",
+    "Question",
     "Reconciliation",
     "RecoveryCode",
     "Refund",

@@ -47,6 +47,7 @@ class Registration(Base):
     is_member: Mapped[bool] = mapped_column(default=False)
     """Whether the person was a member when the place was held: for the price and for members-first waitlists."""
     answers: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    """What the session asked and what was answered, frozen by rules.questions: ``{key: {position, kind, question, answer}}``."""
     waitlisted_at: Mapped[Moment | None]
     offered_at: Mapped[Moment | None]
     offer_expires_at: Mapped[Moment | None]

@@ -18,6 +18,7 @@ from ..rules.refunds import Terms, refundable_cents
 from ..rules.statuses import OrderStatus, RefundStatus, RegistrationStatus, SessionStatus
 from . import desk_people
 from .desk_record import MailState
+from .questions import answer_rows
 
 CANCELLABLE = frozenset({RegistrationStatus.WAITLISTED, RegistrationStatus.OFFERED, RegistrationStatus.REGISTERED})
 WITH_LETTER = frozenset({RegistrationStatus.WAITLISTED, RegistrationStatus.REGISTERED})
@@ -85,6 +86,11 @@ class RegistrationPage:
     @property
     def may_resend(self) -> bool:
         return self.r.status in WITH_LETTER
+
+    @property
+    def answers(self) -> list[tuple[str, str]]:
+        """What the session asked when they booked, and what they answered."""
+        return answer_rows(self.r.answers)
 
     def terms_cents(self, now: datetime) -> int:
         """What the person would get back if they cancelled now by the session's own terms."""

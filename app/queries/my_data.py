@@ -25,6 +25,7 @@ from ..models import (
     User,
 )
 from .my_page import belongs_to
+from .questions import answer_rows
 
 
 def everything(user_id: int) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def _memberships(user_id: int) -> list[dict[str, Any]]:
 
 
 def _registrations(user_id: int, email: str | None) -> list[dict[str, Any]]:
-    return _all(
+    found = _all(
         select(Registration.reference, ClubSession.title.label("session"), ClubSession.starts_at, Registration.name,
                Registration.email, Registration.places, Registration.status, Registration.payment_status,
                Registration.price_cents, Registration.amount_paid_cents, Registration.is_member, Registration.answers,
@@ -85,6 +86,7 @@ def _registrations(user_id: int, email: str | None) -> list[dict[str, Any]]:
         .where(belongs_to(Registration, user_id, email))
         .order_by(Registration.id)
     )  # fmt: skip
+    return [{**row, "answers": dict(answer_rows(row["answers"]))} for row in found]
 
 
 def _payments(orders: Any) -> list[dict[str, Any]]:

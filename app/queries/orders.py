@@ -14,6 +14,7 @@ from ..extensions import db
 from ..models import ClubSession, Membership, Order, OrderItem, Payment, Refund, Registration
 from ..rules import refunds
 from ..rules.statuses import ItemKind, OrderStatus, PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
+from .questions import answer_rows
 
 STRIPE = "stripe"
 """The provider of payments that a card made; others were taken by hand (models.payments)."""
@@ -42,6 +43,8 @@ class RegistrationView:
     ends_at: datetime
     time_zone: str
     refund_terms: refunds.Terms
+    answers: Sequence[tuple[str, str]] = ()
+    """What the session asked, in its words of then, and what was answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +216,7 @@ def _item(
             ends_at=c.ends_at,
             time_zone=c.time_zone,
             refund_terms=refunds.Terms(c.refund_policy, c.refund_until, c.refund_percent, c.refund_fee_cents),
+            answers=answer_rows(r.answers),
         )
     membership = None if m is None else MembershipView(m.starts_on, m.ends_on, m.revoked_at)
     return ItemView(

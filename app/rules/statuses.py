@@ -36,6 +36,14 @@ class RefundPolicy(StrEnum):
     NONE = "none"
 
 
+class QuestionKind(StrEnum):
+    """How a session's own question is answered."""
+
+    TEXT = "text"
+    CHOICE = "choice"
+    TICK = "tick"
+
+
 class RegistrationStatus(StrEnum):
     HELD = "held"
     WAITLISTED = "waitlisted"

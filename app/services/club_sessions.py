@@ -23,7 +23,7 @@ from ..queries import desk_sessions
 from ..rules.refusals import Refusal, SessionNotFound, words
 from ..rules.statuses import ACTIVE, SESSION_MOVES, SessionStatus, may_become
 from ..transaction import retried, transaction
-from . import audit, club_session_fields, places, waitlist
+from . import audit, club_session_fields, places, questions, waitlist
 from .club_session_fields import LENGTHS, NAMES, RESERVED, ClubSessionFields, FieldsRefused, Problem
 from .writes import insert_once
 
@@ -81,13 +81,16 @@ def create(fields: ClubSessionFields, actor: str) -> str:
 def add_club_session(
     db: Session, fields: ClubSessionFields, actor: str, *, series: str | None = None, copied_from: str | None = None
 ) -> str:
-    """The same with fields that were checked, inside the caller's transaction; ``series`` is what it belongs to."""
+    """The same with fields that were checked, inside the caller's transaction; ``series`` is what it belongs to; it asks what the
+    session ``copied_from`` asks."""
     for slug in [fields.slug] if fields.slug else _slugs(fields):
         if slug not in RESERVED and insert_once(db, ClubSession, _C.slug, **{**asdict(fields), "slug": slug, "series": series}):
             club_session_id = db.execute(select(_C.id).where(_C.slug == slug)).scalar_one()
             told = {**asdict(fields), "series": series, "copied_from": copied_from}
             made = {name: _json(value) for name, value in told.items() if value not in (None, "")}
             audit.record(db, actor, "session_created", "club_session", club_session_id, **{**made, "slug": slug})
+            if copied_from is not None:
+                questions.copy(db, db.execute(select(_C.id).where(_C.slug == copied_from)).scalar_one(), club_session_id)
             return slug
     raise SlugTaken
 

@@ -6,9 +6,11 @@ Called by the checkout service (which then leaves for Stripe) and by the staff's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -16,9 +18,10 @@ from sqlalchemy.orm import Session
 from .. import clock
 from ..models import ClubSession, Order, Registration
 from ..models.columns import new_reference
-from ..queries import club_sessions, memberships
+from ..queries import club_sessions, memberships, questions
 from ..queries.memberships import Standing
 from ..rules import capacity, money, pricing
+from ..rules import questions as question_rules
 from ..rules.memberships import PlanNotOnSale
 from ..rules.refusals import InvalidInput, Refusal, SessionFull, SessionNotFound, WaitlistNotAccepted, words
 from ..rules.statuses import ACTIVE, ItemKind, PaymentState, RegistrationStatus, WaitlistPayment
@@ -44,6 +47,8 @@ class Applicant:
     """What the page showed for the whole order, if it showed that."""
     join_plan: str = ""
     """The slug of a membership plan to buy with it (join and book)."""
+    answers: Mapping[str, object] | None = field(default_factory=dict)
+    """What was answered to the session's questions, by key; None when the committee books and nobody was asked."""
 
     @property
     def actor(self) -> str:
@@ -77,6 +82,7 @@ class _Asked:
     quote: pricing.Quote
     sale: Sale | None
     """The membership bought with it."""
+    answers: dict[str, dict[str, Any]]
     now: datetime
 
     @property
@@ -103,7 +109,8 @@ def register(slug: str, applicant: Applicant) -> Entered:
         )  # fmt: skip
         capacity.check_open(window, now, is_member=standing.is_member)
         capacity.check_places(applicant.places, club_session.max_places)
-        asked = _priced(db, club_session, applicant, standing, now)
+        answers = answered(db, club_session.id, applicant.answers)
+        asked = _priced(db, club_session, applicant, standing, answers, now)
         try:
             decision = _enter(db, club_session, applicant)
         except Refusal:
@@ -112,6 +119,11 @@ def register(slug: str, applicant: Applicant) -> Entered:
                 return already
             raise
         return _write(db, asked, decision)
+
+
+def answered(db: Session, club_session_id: int, given: Mapping[str, object] | None) -> dict[str, dict[str, Any]]:
+    """The answers as they are kept, for everybody who asks for a place. Raises AnswerRefused; None given: nobody was asked."""
+    return {} if given is None else question_rules.frozen(questions.of_session(db, club_session_id), given)
 
 
 def _already_in(db: Session, club_session: ClubSession, applicant: Applicant, now: datetime) -> Entered | None:
@@ -134,7 +146,9 @@ def _already_in(db: Session, club_session: ClubSession, applicant: Applicant, no
     return Entered(Outcome.ALREADY_IN)
 
 
-def _priced(db: Session, club_session: ClubSession, applicant: Applicant, standing: Standing, now: datetime) -> _Asked:
+def _priced(
+    db: Session, club_session: ClubSession, applicant: Applicant, standing: Standing, answers: dict[str, Any], now: datetime
+) -> _Asked:
     """The price as of now, frozen in what is written from it. Raises PriceChanged unless it is what the person saw."""
     sale = None
     if applicant.join_plan and not standing.is_member:
@@ -146,7 +160,7 @@ def _priced(db: Session, club_session: ClubSession, applicant: Applicant, standi
     is_member = standing.is_member or sale is not None
     prices = club_sessions.prices(club_session)
     quote = pricing.quote(prices, applicant.places, is_member=is_member, is_student=standing.is_student, now=now)
-    asked = _Asked(club_session, applicant, is_member, quote, sale, now)
+    asked = _Asked(club_session, applicant, is_member, quote, sale, answers, now)
     pricing.check_expected(
         quote, applicant.expected_price_cents,
         total_cents=asked.total_cents, expected_total_cents=applicant.expected_total_cents,
@@ -234,6 +248,7 @@ def _insert_registration(db: Session, asked: _Asked, order_id: int, status: Regi
         "payment_status": PaymentState.PENDING if asked.quote.total_cents else PaymentState.FREE,
         "price_cents": asked.quote.total_cents,
         "is_member": asked.is_member,
+        "answers": asked.answers,
         "waitlisted_at": asked.now if status is RegistrationStatus.WAITLISTED else None,
     }
     return int(db.execute(insert(Registration).values(values).returning(Registration.id)).scalar_one()), reference

@@ -49,6 +49,11 @@ ACTIONS = {
     "overbooked": _("Overbooked by the committee"),
     "session_created": _("Session made"),
     "session_edited": _("Session changed"),
+    "question_added": _("Question added"),
+    "question_edited": _("Question changed"),
+    "question_moved": _("Questions reordered"),
+    "question_removed": _("Question removed"),
+    "questions_copied": _("Questions taken from another session"),
     "session_imported": _("Session imported"),
     "session_sampled": _("Sample session made"),
     "user_created": _("Account made"),
@@ -128,8 +133,11 @@ LATE_WORK = {
     "refunds": _("refunds to send"),
     "events": _("messages from Stripe to take in"),
 }
-DETAILS = {"reason": _("reason"), "places": _("places"), "role": _("role"), "devices": _("devices"), "resolution": _("decision"),
-           "overbooked": _("past capacity"), "waiting": _("people waiting were passed over"), "means": _("by")}  # fmt: skip
+DETAILS = {
+    "question": _("question"), "reason": _("reason"), "places": _("places"), "role": _("role"), "devices": _("devices"),
+    "resolution": _("decision"), "overbooked": _("past capacity"), "waiting": _("people waiting were passed over"),
+    "means": _("by"),
+}  # fmt: skip
 """What of an entry's detail is for people to read; the rest is for machines."""
 
 

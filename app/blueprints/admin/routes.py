@@ -15,6 +15,7 @@ from . import (
     money,
     money_lists,
     people,
+    questions,
     record,
     registrations,
     session_actions,
@@ -26,7 +27,7 @@ from .record_words import WORDS
 
 __all__ = [
     "actions", "audit_log", "bp", "cases", "club_sessions", "door", "holds", "memberships", "money", "money_lists", "people",
-    "record", "registrations", "session_actions", "today",
+    "questions", "record", "registrations", "session_actions", "today",
 ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
-from typing import Any
+from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
@@ -15,6 +15,7 @@ from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import HiddenInput
 
 from ...rules.addresses import normalise_email
+from ...rules.questions import Question
 
 NAME_MAX = 200
 ATTEMPT = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -65,6 +66,8 @@ class RegistrationForm(FlaskForm):
         _("Join the club as well?"), default="", choices=[], validators=[Optional()], widget=GovRadioInput()
     )
     attempt = HiddenField(default=_fresh_attempt)
+    questions: ClassVar[tuple[Question, ...]] = ()
+    """What the session asks besides; `asking.form_class` adds a field for each."""
 
     def __init__(self, *args: Any, max_places: int = 1, **kwargs: Any) -> None:
         self.max_places = max_places

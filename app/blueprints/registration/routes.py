@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from ... import clock
 from ...config import current_settings
-from ...queries import club_sessions
+from ...queries import club_sessions, questions
 from ...queries.club_sessions import SessionView
 from ...rules import capacity
 from ...rules.refusals import PriceChanged, Refusal
@@ -18,7 +18,7 @@ from ...services import checkout
 from ...services.registrations import Applicant
 from ...templating import refusal_text
 from .. import viewer
-from . import joining
+from . import asking, joining
 from .forms import RegistrationForm
 
 bp = Blueprint("registration", __name__, url_prefix="/sessions/<slug:slug>/register")
@@ -75,7 +75,7 @@ def _page(slug: str, email: str | None = None) -> SessionView:
 
 
 def _form(page: SessionView) -> RegistrationForm:
-    form = RegistrationForm(max_places=page.max_places)
+    form = asking.form_class(questions.asked_by(page.slug))(max_places=page.max_places)
     joining.offer(page, form, viewer.standing())
     return form
 
@@ -92,6 +92,7 @@ def _applicant(form: RegistrationForm) -> Applicant:
         join_plan=form.join_plan.data if form.join_plan else "",
         user_id=viewer.user_id(),
         known_orders=viewer.known_orders(),
+        answers=asking.given(form),
     )
 
 
@@ -122,6 +123,8 @@ def _show_check(page: SessionView, form: RegistrationForm, *, changed_price: boo
         form=form,
         quote=bill.quote,
         bill=bill,
+        answers=asking.answered(form),
+        sent_again=asking.sent_again(form),
         decision=_decision(page),
         hold_minutes=current_settings().hold_minutes,
         changed_price=changed_price,
@@ -138,6 +141,8 @@ def _refused(page: SessionView, form: RegistrationForm, refusal: Refusal) -> Res
             return _show_check(page, form, changed_price=True), refusal.status
         case "full" | "closed" | "ended":
             return render_template("registration/closed.html", page=page, refusal=refusal), refusal.status
+    if refusal.field is not None and refusal.field not in form:
+        form = _form(page)  # the session asks something that it did not ask when this form was made
     form.attempt.data = secrets.token_urlsafe(18)  # the one before has been used up by the order that came to nothing
     if refusal.field is not None:
         form[refusal.field].errors = [refusal_text(refusal)]
