@@ -10,13 +10,13 @@ import pyotp
 import pytest
 
 from app.config import Settings
-from app.models import AccountIdentity, Registration, SecondFactor, User
+from app.models import AccountIdentity, Membership, Registration, SecondFactor, User
 from app.rules.statuses import Role
 from tests.conftest import unavailable
-from tests.journeys.walk import Walk
+from tests.journeys.walk import CARD, Walk
 from tests.support.accounts import cheap_hashing
 from tests.support.clock import FakeClock
-from tests.support.factories import PASSWORD, make_free_club_session, make_user
+from tests.support.factories import PASSWORD, make_club_session, make_free_club_session, make_plan, make_user
 from tests.support.mail import SmtpServer
 from tests.support.oidc import Provider, ProviderMissing, running
 from tests.support.rows import count_of, the
@@ -145,16 +145,35 @@ class TestProvider:
     def settings(self, settings: Settings, oidc: Provider) -> Settings:
         return settings.with_(oidc_issuer=oidc.issuer, oidc_client_id=oidc.client_id, oidc_client_secret=oidc.client_secret)
 
-    def test_somebody_signs_in_with_the_clubs_provider(self, walk: Walk, oidc: Provider) -> None:
+    def sign_in_there(self, walk: Walk, oidc: Provider) -> None:
+        """From our sign-in page to theirs, and back."""
         # Its page asks a font server on the internet, which tests do not reach.
         walk.page.route(re.compile("//fonts[.]"), lambda route: route.fulfill(body="", content_type="text/css"))
-        walk.open("/account/settings")
-        walk.look("sign in, with a provider")
         walk.follow("Sign in with the club’s provider")
         assert walk.page.url.startswith(oidc.issuer)
         walk.fill(login="aroha", password="anything")
         walk.press("Sign-in")
         walk.press("Continue")
+
+    def test_who_signed_in_with_it_joins_and_has_the_member_price(self, walk: Walk, stripe: Any, oidc: Provider) -> None:
+        plan, club_session = make_plan(name="Club membership", price_cents=1500), make_club_session()
+        walk.open(f"/membership/{plan.slug}/join")
+        walk.follow("Sign in first")
+        self.sign_in_there(walk, oidc)
+        assert (walk.path, walk.h1) == (f"/membership/{plan.slug}/join", "Check your membership")
+        assert (walk.fact("E-mail"), walk.fact("To")) == ("aroha@example.org", "2 March 2027")
+        walk.press("Pay NZ$15.00")
+        assert walk.pay_with(CARD, words="Pay NZ$15.00") == 200
+        assert walk.h1 == "You are a member"
+        user = the(User)
+        assert (the(Membership).user_id, user.password_hash, the(AccountIdentity).user_id) == (user.id, None, user.id)
+        walk.open(f"/sessions/{club_session.slug}")
+        assert "your member price, you save NZ$4.00" in walk.text
+
+    def test_somebody_signs_in_with_the_clubs_provider(self, walk: Walk, oidc: Provider) -> None:
+        walk.open("/account/settings")
+        walk.look("sign in, with a provider")
+        self.sign_in_there(walk, oidc)
         assert (walk.h1, walk.path) == ("Settings", "/account/settings")
         user = the(User)
         assert (user.email, user.password_hash) == ("aroha@example.org", None) and user.email_verified_at is not None
