@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel import dates as babel_dates
-from babel import numbers as babel_numbers
 from flask import Flask, current_app, url_for
 from flask_babel import get_locale, gettext
 from govuk_frontend_wtf.main import WTFormsHelpers
@@ -25,17 +24,15 @@ from markupsafe import Markup
 
 from . import clock
 from .extensions import babel
-from .rules import money as money_rules
 from .rules.pricing import Quote
 from .rules.refusals import Refusal
 from .rules.statuses import ENDED, OrderStatus, PaymentStatus, RegistrationStatus
+from .services.amounts import UNAMBIGUOUS, money, plain
 
 if TYPE_CHECKING:
     from .queries.club_sessions import SessionView
     from .queries.orders import OrderView
 
-UNAMBIGUOUS = Locale("en", "001")
-"""The locale in which every dollar says whose it is: NZ$, A$, US$."""
 TEXT_CONTRAST = 5.0
 """Contrast with white that a club colour is darkened to: WCAG AA asks for 4.5, the rest is for tinted grounds."""
 DARK_GROUND = (42, 37, 33)
@@ -71,18 +68,6 @@ class _Lenient(BaseLoader):
         return self._loader.load(self._environment, name, globals)
 
 
-def money(cents: int, currency: str) -> str:
-    """Minor units as people write them, with a symbol that names the country: 1200 NZD is "NZ$12.00"."""
-    return _money(cents, currency, _locale())
-
-
-@lru_cache(4096)
-def _money(cents: int, currency: str, locale: Locale) -> str:
-    text = babel_numbers.format_currency(money_rules.to_decimal(cents, currency), currency, locale=locale)
-    local, clear = (babel_numbers.get_currency_symbol(currency, locale=at) for at in (locale, UNAMBIGUOUS))
-    return _plain(text.replace(local, clear, 1))
-
-
 def price(quote: Quote) -> str:
     """The price of one place, or "Free"."""
     return money(quote.unit_cents, quote.currency) if quote.unit_cents else gettext("Free")
@@ -105,7 +90,7 @@ def time_range(starts: datetime | str, ends: datetime | str, zone: str | None = 
     """From when to when: "6:00 – 8:00 pm"; the last day is named when it is another (but for a night out)."""
     first, last = _local(starts, zone), _local(ends, zone)
     if first.date() == last.date():
-        return _plain(babel_dates.format_interval(first, last, "hm", tzinfo=first.tzinfo, locale=_locale()))
+        return plain(babel_dates.format_interval(first, last, "hm", tzinfo=first.tzinfo, locale=_locale()))
     if last - first < timedelta(hours=12):
         return f"{clock_time(first, zone)} – {clock_time(last, zone)}"
     return f"{clock_time(first, zone)} – {day(last, zone)}, {clock_time(last, zone)}"
@@ -292,9 +277,4 @@ def _format(local: datetime, pattern: str) -> str:
 @lru_cache(4096)
 def _formatted(local: datetime, pattern: str, locale: Locale) -> str:
     """Without its zone, because equal moments of two zones are one key to a cache."""
-    return _plain(babel_dates.format_datetime(local, pattern, locale=locale))
-
-
-def _plain(text: str) -> str:
-    """Babel's narrow and thin spaces as plain ones: they are boxes in some phones' fonts and mail programs."""
-    return text.translate({0x202F: " ", 0x2009: " ", 0xA0: " "})
+    return plain(babel_dates.format_datetime(local, pattern, locale=locale))

@@ -12,8 +12,7 @@ from flask import Flask
 from flask_babel import get_locale, gettext, ngettext
 
 from .queries.membership_plans import PlanView
-from .rules.pricing import Reason
-from .templating import money
+from .services.amounts import price_reason
 
 
 def init_wording(app: Flask) -> None:
@@ -26,19 +25,6 @@ def long_date(day: date | str) -> str:
     """The date in words: "2 March 2027"."""
     day = date.fromisoformat(day) if isinstance(day, str) else day
     return str(format_date(day, "d MMMM y", locale=get_locale() or "en"))
-
-
-def price_reason(reason: Reason | str, saved_cents: int, currency: str) -> str:
-    """Why a price is what it is: "Member price, you save NZ$4.00"; empty for what everybody pays."""
-    words = {
-        Reason.MEMBER: gettext("Member price"),
-        Reason.STUDENT: gettext("Student price"),
-        Reason.EARLY: gettext("Early price"),
-        Reason.EARLY_MEMBER: gettext("Early member price"),
-    }.get(Reason(reason), "")
-    if not words or not saved_cents:
-        return str(words)
-    return str(gettext("%(reason)s, you save %(saved)s", reason=words, saved=money(saved_cents, currency)))
 
 
 def plan_length(plan: PlanView) -> str:

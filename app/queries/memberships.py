@@ -13,7 +13,7 @@ from sqlalchemy import Exists, exists, func, select
 from sqlalchemy.orm import Session
 
 from ..config import current_settings
-from ..models import Membership, MembershipPlan, User
+from ..models import Membership, MembershipPlan, Order, OrderItem, User
 from ..rules.memberships import is_student_address
 
 
@@ -39,6 +39,8 @@ class SpanView:
     starts_on: date
     ends_on: date
     revoked_at: datetime | None
+    order_token: str | None = None
+    """The order that bought it; only for the person's own page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +88,14 @@ def runs_to(db: Session, user_id: int, today: date) -> date | None:
 def of_person(db: Session, user_id: int, now: datetime) -> PersonView:
     """Everything about somebody's membership. One statement."""
     rows = db.execute(
-        select(Membership, MembershipPlan.name)
+        select(Membership, MembershipPlan.name, Order.token)
         .outerjoin(MembershipPlan, MembershipPlan.id == Membership.plan_id)
+        .outerjoin(OrderItem, OrderItem.id == Membership.order_item_id)
+        .outerjoin(Order, Order.id == OrderItem.order_id)
         .where(Membership.user_id == user_id)
         .order_by(Membership.ends_on.desc(), Membership.id.desc())
     ).all()
-    spans = [SpanView(m.id, name, m.starts_on, m.ends_on, m.revoked_at) for m, name in rows]
+    spans = [SpanView(m.id, name, m.starts_on, m.ends_on, m.revoked_at, token) for m, name, token in rows]
     today = club_today(now)
     valid = [span for span in spans if span.revoked_at is None and span.ends_on >= today]
     return PersonView(any(span.starts_on <= today for span in valid), max((s.ends_on for s in valid), default=None), spans)

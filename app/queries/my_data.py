@@ -60,11 +60,20 @@ def everything(user_id: int) -> dict[str, Any]:
             select(OutgoingEmail.subject, OutgoingEmail.template, OutgoingEmail.created_at, OutgoingEmail.sent_at)
             .where(OutgoingEmail.to == email).order_by(OutgoingEmail.id)
         ),
-        "what_you_did": _all(
-            select(AuditEntry.action, AuditEntry.subject_kind, AuditEntry.created_at)
-            .where(AuditEntry.actor == f"user:{user_id}").order_by(AuditEntry.id)
-        ),
+        **_record(user_id),
     }  # fmt: skip
+
+
+def _record(user_id: int) -> dict[str, Any]:
+    """What this person did, and what others did to the account; why, is the committee's own note."""
+    mine, actor = f"user:{user_id}", AuditEntry.actor
+    did = select(AuditEntry.action, AuditEntry.subject_kind, AuditEntry.created_at).where(actor == mine)
+    to_me = (AuditEntry.subject_kind == "user", AuditEntry.subject_id == user_id, actor != mine)
+    done = select(AuditEntry.action, AuditEntry.created_at).where(*to_me)
+    return {
+        "what_you_did": _all(did.order_by(AuditEntry.id)),
+        "what_was_done_to_your_account": _all(done.order_by(AuditEntry.id)),
+    }
 
 
 def _memberships(user_id: int) -> list[dict[str, Any]]:

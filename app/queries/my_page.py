@@ -35,6 +35,8 @@ class Booking:
     payment_status: PaymentState
     price_cents: int
     amount_paid_cents: int
+    order_cents: int
+    """What the whole order costs, whatever else is in it."""
     currency: str
     waitlist_position: int | None
     offer_expires_at: datetime | None
@@ -153,6 +155,7 @@ def _booking(r: Registration, c: ClubSession, order: Order | None, position: int
         payment_status=r.payment_status,
         price_cents=r.price_cents,
         amount_paid_cents=r.amount_paid_cents,
+        order_cents=order.total_cents if order else r.price_cents,
         currency=c.currency,
         waitlist_position=position if r.status is RegistrationStatus.WAITLISTED else None,
         offer_expires_at=r.offer_expires_at if r.status is RegistrationStatus.OFFERED else None,

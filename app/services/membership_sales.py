@@ -63,7 +63,7 @@ def priced(plan: PlanView, user_id: int | None, email: str | None, standing: Sta
 
 def lines(sale: Sale) -> list[PricedLine]:
     """The membership as lines of an order."""
-    return order_lines.of_plan(sale.plan.name, sale.price)
+    return order_lines.of_plan(sale.plan.name, sale.price, sale.plan.currency)
 
 
 def add_item(db: Session, order_id: int, sale: Sale, now: datetime, actor: str, *, done: bool) -> int:

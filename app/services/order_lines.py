@@ -13,6 +13,7 @@ from flask_babel import gettext as _  # type: ignore[import-untyped]
 from ..integrations.payments import CheckoutLine
 from ..rules.memberships import Price
 from ..rules.pricing import Quote, Reason
+from .amounts import price_reason
 
 PLAIN = (Reason.FREE, Reason.NON_MEMBER)
 """Prices that need no explanation."""
@@ -41,14 +42,15 @@ class PricedLine:
 def of_quote(title: str, quote: Quote) -> list[PricedLine]:
     """The places of a booking: the person's own and, where they cost something else, the guests'."""
     own, guests = quote.lines[0], quote.lines[1:]
-    lines = [PricedLine(title, own.unit_cents, own.places, own.reason, own.saved_cents, _note(own.reason))]
+    note = price_reason(own.reason, own.saved_cents, quote.currency)
+    lines = [PricedLine(title, own.unit_cents, own.places, own.reason, own.saved_cents, note)]
     return lines + [PricedLine(title, g.unit_cents, g.places, g.reason, g.saved_cents, _("Guests")) for g in guests]
 
 
-def of_plan(name: str, price: Price) -> list[PricedLine]:
+def of_plan(name: str, price: Price, currency: str) -> list[PricedLine]:
     """A membership."""
     reason = Reason.STUDENT if price.is_student else Reason.NON_MEMBER
-    return [PricedLine(name, price.cents, 1, reason, price.saved_cents, _note(reason))]
+    return [PricedLine(name, price.cents, 1, reason, price.saved_cents, price_reason(reason, price.saved_cents, currency))]
 
 
 def summed(description: str, lines: Sequence[PricedLine]) -> CheckoutLine:
@@ -70,13 +72,3 @@ def checkout_lines(kept: list[dict[str, Any]] | None, whole: CheckoutLine) -> li
     if kept is None:
         return [whole]
     return [CheckoutLine(line["name"], line["unit_amount_cents"], line["quantity"], line["note"]) for line in kept]
-
-
-def _note(reason: Reason) -> str:
-    words = {
-        Reason.MEMBER: _("Member price"),
-        Reason.STUDENT: _("Student price"),
-        Reason.EARLY: _("Early price"),
-        Reason.EARLY_MEMBER: _("Early member price"),
-    }
-    return str(words.get(reason, ""))

@@ -168,7 +168,7 @@ class TestProvider:
         user = the(User)
         assert (the(Membership).user_id, user.password_hash, the(AccountIdentity).user_id) == (user.id, None, user.id)
         walk.open(f"/sessions/{club_session.slug}")
-        assert "your member price, you save NZ$4.00" in walk.text
+        assert "Member price, you save NZ$4.00" in walk.text
 
     def test_somebody_signs_in_with_the_clubs_provider(self, walk: Walk, oidc: Provider) -> None:
         walk.open("/account/settings")

@@ -99,7 +99,7 @@ def test_signed_in_person_joins_and_is_a_member_at_once(walk: Walk, stripe: Any)
     assert walk.pay_with(CARD, words="Pay NZ$15.00") == 200
     assert walk.h1 == "You are a member"
     walk.open(f"/sessions/{session.slug}")
-    assert "your member price, you save NZ$4.00" in walk.text
+    assert "Member price, you save NZ$4.00" in walk.text
     walk.open("/membership")
     assert "You are a member until 2 March 2027." in walk.text
     walk.look("membership of a member")

@@ -157,7 +157,7 @@ def test_member_sees_and_pays_the_member_price_when_signed_in(walk: Walk, stripe
     walk.fill(email="mere@example.org", password=PASSWORD)
     walk.press("Sign in")
     walk.open(f"/sessions/{session.slug}")
-    assert "your member price" in walk.text
+    assert "Member price" in walk.text
     walk.look("session page, member")
     walk.ask(session.slug, name="Mere", email="mere@example.org")
     assert walk.fact("Total") == "NZ$8.00 Member price, you save NZ$4.00"

@@ -14,6 +14,7 @@ from sqlalchemy import update
 
 from app.models import SignIn, User
 from app.rules.statuses import Role
+from app.services import people_rights
 from app.transaction import transaction
 from tests.support.accounts import cheap_hashing, letters_to, link_to
 from tests.support.booking import begin
@@ -229,11 +230,13 @@ def test_export_holds_what_is_known_and_no_secret(ana: User, app: Flask, pages: 
     pages.get(f"/sessions/{club_session.slug}/register")
     pages.submit("/register/check", name="Ana", email="ana@example.org", places=1)
     pages.submit(f"/sessions/{club_session.slug}/register")
+    people_rights.approve_student(ana.id, True, "showed a card", "user:9", once="k" * 16)
     page = pages.get("/account/data.json")
     data = json.loads(page.html)
     assert page.headers["Content-Disposition"].startswith("attachment")
     assert data["account"]["email"] == "ana@example.org" and data["account"]["has_password"] is True
     assert data["registrations"][0]["session"] == "Evening run" and data["orders"][0]["status"] == "paid"
+    assert [entry["action"] for entry in data["what_was_done_to_your_account"]] == ["student_approved"]
     user = the(User)
     for secret in (user.password_hash, user.calendar_token, user.card_token, the(SignIn).token_hash):
         assert secret and secret not in page.html

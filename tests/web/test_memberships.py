@@ -11,7 +11,7 @@ from flask import Flask
 from app.models import Membership, MembershipPlan, Order, OrderItem, Payment, Registration, User
 from app.transaction import transaction
 from tests.support.clock import FakeClock
-from tests.support.factories import PASSWORD, make_club_session, make_membership, make_plan, make_user
+from tests.support.factories import PASSWORD, make_club_session, make_free_club_session, make_membership, make_plan, make_user
 from tests.support.pages import PageClient
 from tests.support.rows import all_of, count_of, the
 from tests.support.stripe import StripeSimulator
@@ -139,6 +139,38 @@ def test_stripe_down_keeps_nothing(app: Flask, pages: PageClient) -> None:
     assert the(Order).status == "expired"
 
 
+def test_what_a_plan_gives_is_said_wherever_it_is_sold(app: Flask, pages: PageClient) -> None:
+    plan, session = make_plan(description="Member prices all year."), make_club_session()
+    gives = "Member prices all year."
+    assert gives in pages.get("/membership").text
+    assert gives in pages.get(f"/membership/{plan.slug}/join").text
+    assert gives in pages.submit(name="Ana Lee", email="ana@example.org").text
+    assert f"12 months, NZ$60.00, students NZ$40.00. {gives}" in pages.get(f"/sessions/{session.slug}/register").text
+
+
+@pytest.mark.parametrize("paid", [True, False])
+def test_who_is_signed_in_is_not_told_that_no_account_is_needed(app: Flask, pages: PageClient, paid: bool) -> None:
+    session = make_club_session() if paid else make_free_club_session()
+    assert "o account needed" in pages.get(f"/sessions/{session.slug}").text
+    member(pages)
+    assert "o account needed" not in pages.get(f"/sessions/{session.slug}").text
+
+
+def test_my_page_asks_for_what_the_whole_order_costs_and_has_the_receipt_of_a_membership(
+    app: Flask, pages: PageClient, stripe_simulator: StripeSimulator
+) -> None:
+    plan, session, person = make_plan(price_cents=1500, student_price_cents=None), make_club_session(), member(pages)
+    pages.get(f"/sessions/{session.slug}/register")
+    pages.submit(f"/sessions/{session.slug}/register/check", name="Ana", email=person.email, join_plan=plan.slug)
+    pages.submit(f"/sessions/{session.slug}/register", follow=False)
+    assert "Pay NZ$23.00" in pages.get("/account").html
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    page = pages.get("/account")
+    assert "Annual membership: 3 March 2026 to 2 March 2027" in page.text
+    assert page.links["Receipt (3 March 2026)"].endswith(f"/orders/{the(Order).token}")
+
+
 def test_visitor_joins_while_booking(app: Flask, pages: PageClient, stripe_simulator: StripeSimulator) -> None:
     plan, session = make_plan(price_cents=1500), make_club_session(title="Social badminton")
     form = pages.get(f"/sessions/{session.slug}/register")
@@ -149,7 +181,7 @@ def test_visitor_joins_while_booking(app: Flask, pages: PageClient, stripe_simul
     assert pages.submit(f"/sessions/{session.slug}/register", follow=False).status == 303
     lines = the(Payment).params["line_items"]
     assert [(x["price_data"]["product_data"], x["price_data"]["unit_amount"], x["quantity"]) for x in lines] == [
-        ({"name": "Social badminton", "description": "Member price"}, 800, 1),
+        ({"name": "Social badminton", "description": "Member price, you save NZ$4.00"}, 800, 1),
         ({"name": "Social badminton", "description": "Guests"}, 1200, 2),
         ({"name": "Annual membership"}, 1500, 1),
     ]
@@ -187,7 +219,7 @@ def test_member_sees_their_own_place_and_the_guests_apart(
 ) -> None:
     session, person = make_club_session(), member(pages)
     make_membership(person)
-    assert "your member price, you save NZ$4.00" in pages.get("/").text
+    assert "Member price, you save NZ$4.00" in pages.get("/").text
     pages.get(f"/sessions/{session.slug}/register")
     check = pages.submit(f"/sessions/{session.slug}/register/check", name="Ana", email=person.email, places=2)
     assert "Member price, you save NZ$4.00" in check.text and "1 × NZ$12.00" in check.text and "Pay NZ$20.00" in check.html

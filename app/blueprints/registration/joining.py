@@ -74,4 +74,6 @@ def _choice(plan: PlanView) -> str:
     student = plan.price(is_student=True)
     if student.is_student:
         price = _("%(price)s, students %(student)s", price=price, student=money(student.cents, plan.currency))
-    return str(_("Yes: %(plan)s, %(length)s, %(price)s", plan=plan.name, length=plan_length(plan), price=price))
+    yes = str(_("Yes: %(plan)s, %(length)s, %(price)s", plan=plan.name, length=plan_length(plan), price=price))
+    gives = " ".join(plan.description.split())
+    return f"{yes}. {gives}" if gives else yes

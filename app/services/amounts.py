@@ -1,0 +1,47 @@
+"""An amount of money, and why a price is what it is, in people's words. Called where a service hands words on to Stripe, and by
+``templating`` and ``wording`` for the pages and the mails: so all of them say the same.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from babel import Locale
+from babel import numbers as babel_numbers
+from flask_babel import get_locale, gettext  # type: ignore[import-untyped]
+
+from ..rules import money as money_rules
+from ..rules.pricing import Reason
+
+UNAMBIGUOUS = Locale("en", "001")
+"""The locale in which every dollar says whose it is: NZ$, A$, US$."""
+
+
+def money(cents: int, currency: str) -> str:
+    """Minor units as people write them, with a symbol that names the country: 1200 NZD is "NZ$12.00"."""
+    return _money(cents, currency, get_locale() or UNAMBIGUOUS)
+
+
+@lru_cache(4096)
+def _money(cents: int, currency: str, locale: Locale) -> str:
+    text = babel_numbers.format_currency(money_rules.to_decimal(cents, currency), currency, locale=locale)
+    local, clear = (babel_numbers.get_currency_symbol(currency, locale=at) for at in (locale, UNAMBIGUOUS))
+    return plain(text.replace(local, clear, 1))
+
+
+def price_reason(reason: Reason | str, saved_cents: int, currency: str) -> str:
+    """Why a price is what it is: "Member price, you save NZ$4.00"; empty for what everybody pays."""
+    words = {
+        Reason.MEMBER: gettext("Member price"),
+        Reason.STUDENT: gettext("Student price"),
+        Reason.EARLY: gettext("Early price"),
+        Reason.EARLY_MEMBER: gettext("Early member price"),
+    }.get(Reason(reason), "")
+    if not words or not saved_cents:
+        return str(words)
+    return str(gettext("%(reason)s, you save %(saved)s", reason=words, saved=money(saved_cents, currency)))
+
+
+def plain(text: str) -> str:
+    """Babel's narrow and thin spaces as plain ones: they are boxes in some phones' fonts and mail programs."""
+    return text.translate({0x202F: " ", 0x2009: " ", 0xA0: " "})
