@@ -55,7 +55,8 @@ class Post:
 
     def authenticate(self, server: Any, session: Any, envelope: Any, mechanism: str, data: LoginPassword) -> AuthResult:
         self.users.append(f"{data.login.decode()}:{data.password.decode()}")
-        return AuthResult(success=data.password == b"p@ss/w:rd")
+        right = data.password == b"p@ss/w:rd"
+        return AuthResult(success=right, handled=right)  # unhandled, the server itself says 535 to a wrong one
 
     def mail(self) -> EmailMessage:
         return as_mail(self.received[-1].original_content or b"")
