@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Select, or_, select
+from sqlalchemy import bindparam, or_, select
 
 from ..extensions import db
 from ..models import ClubSession
 from ..rules import capacity, pricing, refunds
 from ..rules.statuses import Entry, SessionStatus, WaitlistPayment
 from .memberships import VISITOR, Standing
+from .raw_rows import Facts, RawRows
 
 _C = ClubSession
 _COLUMNS = (
@@ -25,6 +27,7 @@ _COLUMNS = (
     _C.refund_policy, _C.refund_percent, _C.refund_fee_cents, _C.calendar_sequence, _C.updated_at,
     _C.waitlist_members_first,
 )  # fmt: skip
+_ROWS = RawRows(_COLUMNS)
 LIST_LIMIT = 200
 
 
@@ -81,6 +84,13 @@ class SessionView:
         return self.starts_at.astimezone(ZoneInfo(self.time_zone)).date()
 
     @property
+    def turning_points(self) -> list[datetime]:
+        """The moments at which time alone changes what is said of it."""
+        window, prices = self.window, self.prices
+        moments = [window.opens_at, window.members_open_at, window.closes_at, self.starts_at, self.ends_at]
+        return [moment for moment in (*moments, prices.early_until, self.refund_terms.until) if moment is not None]
+
+    @property
     def bookable(self) -> bool:
         """Whether the form would be shown: a place or a waitlist spot may be had now."""
         return self.state in (capacity.State.OPEN, capacity.State.WAITLIST) and self.window.entry is Entry.OPEN
@@ -94,12 +104,27 @@ class Day:
     sessions: Sequence[SessionView]
 
 
+_UPCOMING = (
+    _ROWS.statement.where(_C.status == SessionStatus.PUBLISHED, _C.ends_at > bindparam("now"))
+    .order_by(_C.starts_at, _C.id)
+    .limit(LIST_LIMIT)
+)
+
+
+def upcoming_facts(now: datetime) -> Facts:
+    """What the list of sessions to come is made from, as the database gave it: equal facts make an equal list. One statement."""
+    return tuple(map(tuple, db.session.execute(_UPCOMING, {"now": now})))
+
+
+def upcoming_of(facts: Facts, now: datetime, *, standing: Standing = VISITOR) -> list[Day]:
+    """The list that these facts make, by day. No statement."""
+    views = [_view(row, "", now, standing) for row in _ROWS.typed(facts, db.engine.dialect)]
+    return [Day(on, list(group)) for on, group in groupby(views, key=lambda v: v.starts_on)]
+
+
 def upcoming(now: datetime, *, standing: Standing = VISITOR) -> list[Day]:
     """Published sessions that have not ended, by day. One statement."""
-    where = select(*_COLUMNS).where(_C.status == SessionStatus.PUBLISHED, _C.ends_at > now)
-    rows = db.session.execute(where.order_by(_C.starts_at, _C.id).limit(LIST_LIMIT)).all()
-    views = [_view(row, "", now, standing) for row in rows]
-    return [Day(on, list(group)) for on, group in groupby(views, key=lambda v: v.starts_on)]
+    return upcoming_of(upcoming_facts(now), now, standing=standing)
 
 
 def out_of_the_way(now: datetime, *, standing: Standing = VISITOR) -> list[Day]:
@@ -113,13 +138,28 @@ def out_of_the_way(now: datetime, *, standing: Standing = VISITOR) -> list[Day]:
     return [Day(on, list(group)) for on, group in groupby(views, key=lambda v: v.starts_on)]
 
 
+_PAGE = _ROWS.statement.add_columns(_C.description).where(_C.slug == bindparam("slug"), _C.status != SessionStatus.DRAFT)
+
+
+def page_facts(slug: str) -> Facts:
+    """What a session's page is made from, as the database gave it; nothing for an unknown or draft session. One statement."""
+    return tuple(map(tuple, db.session.execute(_PAGE, {"slug": slug})))
+
+
+def page_of(facts: Facts, now: datetime, *, standing: Standing = VISITOR) -> SessionView | None:
+    """Everything the session page says, from its facts. No statement."""
+    for *raw, description in facts:
+        for row in _ROWS.typed((tuple(raw),), db.engine.dialect):
+            return _view(row, description, now, standing)
+    return None
+
+
 def page(slug: str, now: datetime, *, standing: Standing = VISITOR) -> SessionView | None:
     """Everything the session page says, or None for an unknown or draft session. One statement."""
-    row = _first(select(*_COLUMNS, _C.description).where(_C.slug == slug, _C.status != SessionStatus.DRAFT))
-    return None if row is None else _view(row, row.description, now, standing)
+    return page_of(page_facts(slug), now, standing=standing)
 
 
-def prices(row: ClubSession | Row[tuple[object, ...]]) -> pricing.Prices:
+def prices(row: Any) -> pricing.Prices:
     """Every price of a club session, as the rules know them."""
     return pricing.Prices(
         member_cents=row.member_price_cents,
@@ -132,11 +172,7 @@ def prices(row: ClubSession | Row[tuple[object, ...]]) -> pricing.Prices:
     )
 
 
-def _first(statement: Select[tuple[object, ...]]) -> Row[tuple[object, ...]] | None:
-    return db.session.execute(statement).first()
-
-
-def _view(row: Row[tuple[object, ...]], description: str, now: datetime, standing: Standing) -> SessionView:
+def _view(row: Any, description: str, now: datetime, standing: Standing) -> SessionView:
     counters = capacity.Counters(row.capacity, row.places_taken, row.overbooked, row.waitlist_capacity, row.waitlist_taken)
     window = capacity.Window(row.status, row.entry, row.starts_at, row.opens_at, row.members_open_at, row.closes_at)
     priced = prices(row)

@@ -14,17 +14,28 @@ from ...rules.statuses import SessionStatus
 from ...security import public
 from ...templating import club_css
 from .. import viewer
+from . import drawn
 
 bp = Blueprint("public", __name__)
+bp.record_once(lambda state: drawn.init_drawn(state.app))
 
 
 @bp.get("/")
 @public
 def sessions() -> ResponseReturnValue:
     """The sessions to come by day, or with ``?show=past`` those past and cancelled."""
-    now, show = clock.now(), "past" if request.args.get("show") == "past" else "upcoming"
-    read = club_sessions.out_of_the_way if show == "past" else club_sessions.upcoming
-    return render_template("public/sessions.html", days=read(now, standing=viewer.standing()), show=show, now=now)
+    now = clock.now()
+    if request.args.get("show") == "past":
+        days = club_sessions.out_of_the_way(now, standing=viewer.standing())
+        return render_template("public/sessions.html", days=days, show="past", now=now)
+    facts = club_sessions.upcoming_facts(now)
+
+    def draw() -> drawn.Drawing:
+        days = club_sessions.upcoming_of(facts, now, standing=viewer.standing())
+        html = render_template("public/sessions.html", days=days, show="upcoming", now=now)
+        return html, [view for day in days for view in day.sessions]
+
+    return drawn.for_visitor(facts, draw) if drawn.is_visitor() else draw()[0]
 
 
 @bp.get("/sessions/<slug:slug>")
@@ -32,8 +43,13 @@ def sessions() -> ResponseReturnValue:
 def session_page(slug: str) -> ResponseReturnValue:
     """Everything to decide by."""
     now = clock.now()
-    page = club_sessions.page(slug, now, standing=viewer.standing()) or abort(404)
-    return render_template("public/session.html", page=page, now=now)
+    facts = club_sessions.page_facts(slug) or abort(404)
+
+    def draw() -> drawn.Drawing:
+        page = club_sessions.page_of(facts, now, standing=viewer.standing())
+        return render_template("public/session.html", page=page, now=now), [page]
+
+    return drawn.for_visitor(facts, draw) if drawn.is_visitor() else draw()[0]
 
 
 @bp.get("/sessions/<slug:slug>/availability")
