@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from app.queries import memberships
 from app.rules.refusals import InvalidInput, Refusal
 from app.rules.statuses import Role
 from app.services import accounts_changing, audit, people_rights, sign_ins
+from app.services import memberships as member_services
 from app.services.sign_ins import SignedIn
 from app.transaction import transaction
+from tests.support.booking import work
 from tests.support.factories import PASSWORD, make_user
 from tests.support.rows import all_of, count_of, the
 
@@ -115,3 +118,28 @@ def test_student_is_approved_and_no_more_each_with_its_reason(app: Flask) -> Non
     with pytest.raises(InvalidInput):
         people_rights.approve_student(person.id, True, "", "user:9", once="c" * 16)
     assert count_of(SignIn) == 0
+
+
+@pytest.mark.databases("sqlite")
+def test_letters_say_in_both_forms_what_was_done_and_not_why(app: Flask) -> None:
+    person, today = make_user(name="Mere <Tūhoe>"), clock.now().date() + timedelta(days=1)
+    for number, role in enumerate((Role.DESK, Role.STAFF, Role.ADMIN)):
+        assert change(person, role, once=f"{number:016}", reason="a secret")
+    make_user(role=Role.ADMIN)
+    assert change(person, Role.NONE, once="9" * 16, reason="a secret")
+    for number, approved in enumerate((True, False)):
+        people_rights.approve_student(person.id, approved, "a secret", "user:9", once=f"a{number:015}")
+    given = member_services.grant(person.email, today + timedelta(days=30), "a secret", "user:9")
+    member_services.extend(given, today + timedelta(days=60), "a secret", "user:9")
+    member_services.revoke(given, "a secret", "user:9")
+    work()
+    letters = [(m.subject, m.text_body, m.html_body) for m in all_of(OutgoingEmail)]
+    wanted = (
+        "tick people in at the door", "look after sessions", "you are now an administrator", "no longer one of the committee",
+        "noted that you are a student", "no longer has you as a student", "The club has given you a membership. It begins on",
+        "changed the last day of your membership to", "has ended your membership",
+    )  # fmt: skip
+    for (subject, text, html), words in zip(letters, wanted, strict=True):
+        assert subject and text and html and "a secret" not in text + html
+        assert words.lower() in text.lower() and words.lower() in html.lower()
+        assert "Hello Mere <Tūhoe>," in text and "Hello Mere &lt;T" in html
