@@ -111,6 +111,8 @@ class Event:
     dispute: Dispute | None = None
     object_id: str | None = None
     payment_intent_id: str | None = None
+    account: str | None = None
+    """Another account than ours, whose event our endpoint was sent; None: our own."""
 
 
 class SignatureInvalid(Exception):

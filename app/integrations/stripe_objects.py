@@ -110,6 +110,7 @@ def event_from(payload: Mapping[str, Any]) -> Event:
         dispute=_quietly(lambda: dispute_from(thing)) if kind == "dispute" else None,
         object_id=thing.get("id") if isinstance(thing.get("id"), str) else None,
         payment_intent_id=intent if isinstance(intent, str) else None,
+        account=payload["account"] if isinstance(payload.get("account"), str) else None,
     )
 
 

@@ -109,6 +109,18 @@ class OrderView:
         return sum(r.amount_cents for r in self.refunds if r.status is not RefundStatus.FAILED)
 
     @property
+    def refund_failed(self) -> bool:
+        """A refund did not arrive, and nothing has taken its place yet: the club has it as a case."""
+        if self.refunded_cents >= self.captured_cents:
+            return False
+        failed = [n for n, refund in enumerate(self.refunds) if refund.status is RefundStatus.FAILED]
+        return any(not self._replaced(n) for n in failed)
+
+    def _replaced(self, number: int) -> bool:
+        cents, later = self.refunds[number].amount_cents, self.refunds[number + 1 :]
+        return any(refund.amount_cents == cents and refund.status is not RefundStatus.FAILED for refund in later)
+
+    @property
     def by_hand_cents(self) -> int:
         """What of it is paid back by hand; the rest goes to the card."""
         return sum(r.amount_cents for r in self.refunds if r.status is not RefundStatus.FAILED and r.by_hand)

@@ -147,22 +147,28 @@ def _fulfil(db: Session, order: Order, payment: Payment, captured: int, actor: s
             lost.append(item)
     if not had:
         releasing.release_order(db, order, OrderStatus.CANCELLED, actor)  # nothing of it can be had: it keeps nothing either
-        for item in items:
-            refund_marks.bought_nothing(db, item)
-        return _give_back(db, order, payment, captured, "too_late", _apology(order, items), actor)
+        _owe_lines_back(db, payment, items, actor)
+        letters.owe_order_letter(db, _apology(order, items), order.id, key=f"payment:{payment.id}", refund_cents=captured)
+        return Applied.REFUNDED
     orders.move(db, order.id, OrderStatus.PAID, paid_at=now)
     audit.record(db, actor, "paid", "order", order.id, payment=payment.id)
     for item in lost:
         item_kinds.handler(item.kind).release(db, item, OrderStatus.CANCELLED, actor)
-        refund_marks.bought_nothing(db, item)
-        if _cents(item):
-            _owe_back(db, payment, _cents(item), "too_late", actor, item)
-    back = sum(map(_cents, lost))
+    back = _owe_lines_back(db, payment, lost, actor)
     letter = "waitlisted" if _waits(db, order.id) else item_kinds.handler(had[0].kind).letter
     letters.owe_order_letter(
         db, letter, order.id, key=f"order:{order.id}", refund_cents=back or None, lost=[item.id for item in lost]
     )
     return Applied.FULFILLED
+
+
+def _owe_lines_back(db: Session, payment: Payment, lost: Sequence[OrderItem], actor: str) -> int:
+    """Each line that could not be had gives its own money back; returns the sum."""
+    for item in lost:
+        refund_marks.bought_nothing(db, item)
+        if _cents(item):
+            _owe_back(db, payment, _cents(item), "too_late", actor, item)
+    return sum(map(_cents, lost))
 
 
 def _cents(item: OrderItem) -> int:

@@ -78,6 +78,9 @@ def _take(event: Event, *, deliveries: int = 1) -> Received:
 
 def _act(db: Session, event: Event) -> None:
     """What each kind does; kinds not named here are recorded and do nothing."""
+    if event.account is not None:
+        _elsewhere(db, event)
+        return
     match event.type:
         case (
             "checkout.session.completed"
@@ -108,6 +111,19 @@ def _checkout(db: Session, event: Event) -> None:
         fulfilment.fail_delayed(db, payment.id, audit.STRIPE)
     else:
         fulfilment.apply(db, payment.id, event.checkout, audit.STRIPE)
+
+
+def _elsewhere(db: Session, event: Event) -> None:
+    """An event of another account than ours: whatever it says confirms nothing, and money for an order of ours is a case."""
+    checkout = event.checkout
+    if checkout is None or not (checkout.ours and checkout.paid):
+        return
+    payment = fulfilment.find_payment(db, checkout)
+    cases.open_case(
+        db, f"account:{checkout.id}", "payment_elsewhere", order_id=payment.order_id if payment is not None else None,
+        account=event.account, checkout=checkout.id, payment_intent=checkout.payment_intent_id,
+        reference=checkout.order_reference, cents=checkout.amount_total_cents, currency=checkout.currency,
+    )  # fmt: skip
 
 
 def _refund(db: Session, event: Event) -> None:

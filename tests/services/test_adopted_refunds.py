@@ -11,8 +11,8 @@ from app.models import AuditEntry, Case, Membership, OrderItem, Payment, Refund,
 from app.queries import orders
 from app.rules.refusals import InvalidInput
 from app.rules.statuses import ItemKind, PaymentState
-from app.services import adopted_refunds, cancelling, checkout, health_check, reconciling
-from tests.support.booking import balances, begin, order_of, pay_late, payments_of, states, work
+from app.services import adopted_refunds, cancelling, checkout, ending, health_check, reconciling
+from tests.support.booking import balances, begin, mails, order_of, pay_late, payments_of, states, work
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session, make_plan
 from tests.support.rows import all_of, count_of, the
@@ -123,11 +123,26 @@ def test_late_payment_is_paid_then_refunded_and_never_stays_pending(app: Flask, 
     pay_late(stripe_simulator, token)
     late = the(Registration, order_id=order_of(token).id)
     assert states(token)[:2] == ("expired", "expired") and late.payment_status is PaymentState.PAID
+    assert the(Refund).order_item_id == line_of(late).id
     work()
     late = the(Registration, order_id=order_of(token).id)
     assert (late.payment_status, late.amount_paid_cents) == (PaymentState.REFUNDED, 1200)
     view = orders.page(token)
     assert view is not None and [refund.status for refund in view.refunds] == ["succeeded"]
+
+
+def test_order_of_which_nothing_can_be_had_gives_each_line_back_and_says_so_once(
+    app: Flask, stripe_simulator: Any, clock: FakeClock
+) -> None:
+    plan = make_plan(price_cents=1500)
+    token = begin(make_club_session(), expected_price_cents=800, join_plan=plan.slug)
+    ending.give_up(token)
+    pay_late(stripe_simulator, token)
+    work()
+    assert sorted(refund.amount_cents for refund in all_of(Refund)) == [800, 1500]
+    assert stripe_simulator.control.payments()[0]["amount_refunded"] == 2300 and balances() == {}
+    assert the(Registration).payment_status is PaymentState.REFUNDED and count_of(Membership) == 0
+    assert mails() == ["refunded_cancelled"] and health_check.findings() == []
 
 
 def test_second_payment_that_goes_back_leaves_the_first_ones_booking_paid(app: Flask, stripe_simulator: Any) -> None:

@@ -65,7 +65,7 @@ def test_confirmation_carries_event_day_place_amount_reference_link_and_calendar
     assert mail.sent_at is not None and mail.to == "ana@example.org"
     for words in ("Ana Lee", "Kāpiti walk", "Harbour Hall", "10 March", "24.00", order_of(token).reference, f"/orders/{token}"):
         assert words in (mail.text_body or ""), words
-    assert [a["type"] for a in mail.attachments] == ["text/calendar; method=PUBLISH"]
+    assert "text/calendar; method=PUBLISH" in [a["type"] for a in mail.attachments]
     assert token not in mail.attachments[0]["content"]
 
 

@@ -44,6 +44,21 @@ def test_what_was_not_ordered_confirms_nothing_and_opens_a_case(app: Flask, stri
     assert balances() == {"stripe:clearing": captured, "suspense": -captured}
 
 
+def test_money_in_another_account_confirms_nothing_and_opens_a_case_outside_the_books(app: Flask, stripe_simulator: Any) -> None:
+    token = begin(make_club_session())
+    stripe_simulator.pay()
+    told = event("checkout.session.completed", stripe_simulator.checkout(), account="acct_elsewhere")
+    for _ in range(2):
+        receive(told)
+    receive(told | {"id": "evt_again"})
+    assert states(token) == ("pending", "held", ["open"]) and mails() == [] and balances() == {}
+    case = the(Case)
+    assert (case.kind, case.detail["account"], case.detail["cents"]) == ("payment_elsewhere", "acct_elsewhere", 1200)
+    receive(event("checkout.session.async_payment_failed", stripe_simulator.checkout(), account="acct_elsewhere"))
+    receive(event("checkout.session.expired", stripe_simulator.checkout() | {"status": "expired"}, account="acct_elsewhere"))
+    assert states(token)[:2] == ("pending", "held"), "nor does it end anything"
+
+
 @pytest.mark.databases("sqlite")
 def test_hold_of_what_was_not_ordered_ends_in_its_time(app: Flask, stripe_simulator: Any, clock: FakeClock) -> None:
     club_session = make_club_session()

@@ -104,6 +104,7 @@ REFUND_REASONS = {
 }
 CASES = {
     "payment_mismatch": _("A payment that does not fit its order"),
+    "payment_elsewhere": _("A payment that went to another Stripe account"),
     "refund_failed": _("A refund that Stripe could not make"),
     "refund_by_hand": _("A refund to pay out by hand"),
     "refund_unattributed": _("A refund made at Stripe, for part of an order"),
