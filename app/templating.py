@@ -24,14 +24,13 @@ from markupsafe import Markup
 
 from . import clock
 from .extensions import babel
+from .order_standing import order_standing
 from .rules.pricing import Quote
 from .rules.refusals import Refusal
-from .rules.statuses import ENDED, OrderStatus, PaymentStatus, RegistrationStatus
 from .services.amounts import UNAMBIGUOUS, money, plain
 
 if TYPE_CHECKING:
     from .queries.club_sessions import SessionView
-    from .queries.orders import OrderView
 
 TEXT_CONTRAST = 5.0
 """Contrast with white that a club colour is darkened to: WCAG AA asks for 4.5, the rest is for tinted grounds."""
@@ -211,44 +210,6 @@ def _rgb(colour: str) -> Rgb:
 
 def _hex(rgb: Rgb) -> str:
     return "#{:02x}{:02x}{:02x}".format(*rgb)
-
-
-def order_standing(order: OrderView, now: datetime) -> str:
-    """The one true thing to say of an order at the top of its page (promise 11): which heading, words and buttons it gets.
-
-    registered, paid (nothing to attend in it), waitlisted, offered, to_pay, ending (time is up, Stripe not yet asked), checking,
-    expired, cancelled, refunded. Money that has arrived and is not yet accounted for is always "checking".
-    """
-    registrations = {item.registration.status for item in order.items if item.registration}
-    if order.captured_cents and order.refunded_cents >= order.captured_cents:
-        return "refunded"
-    if order.status is OrderStatus.PENDING:
-        return _pending_standing(order, registrations, now)
-    if order.status is OrderStatus.PAID:
-        return _paid_standing(order, registrations)
-    if order.paid_at is None and (order.payment is PaymentStatus.PROCESSING or order.captured_cents > order.refunded_cents):
-        return "checking"
-    return "expired" if order.status is OrderStatus.EXPIRED else "cancelled"
-
-
-def _pending_standing(order: OrderView, registrations: set[RegistrationStatus], now: datetime) -> str:
-    if order.payment in (PaymentStatus.PROCESSING, PaymentStatus.SUCCEEDED) or order.captured_cents:
-        return "checking"
-    for status in (RegistrationStatus.OFFERED, RegistrationStatus.WAITLISTED):
-        if status in registrations and order.payment is None:
-            return status.value
-    if order.hold_expires_at is not None and order.hold_expires_at <= now:
-        return "ending"
-    return "to_pay"
-
-
-def _paid_standing(order: OrderView, registrations: set[RegistrationStatus]) -> str:
-    if not registrations or (registrations <= ENDED and any(item.membership for item in order.items)):
-        return "paid"
-    for status in (RegistrationStatus.REGISTERED, RegistrationStatus.WAITLISTED):
-        if status in registrations:
-            return status.value
-    return "cancelled" if registrations <= ENDED else "checking"
 
 
 def _locale() -> Locale:

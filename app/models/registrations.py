@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import clock
 from ..extensions import Base
-from ..rules.statuses import ACTIVE, PaymentState, RegistrationStatus
+from ..rules.statuses import ACTIVE, UNDECIDED, PaymentState, RegistrationStatus
 from .columns import CreatedAt, Email, Id, Json, Moment, Reference, Token, UtcDateTime, any_of, status_column
 
 _ACTIVE = sa.text(any_of("status", ACTIVE))
@@ -22,6 +22,8 @@ class Registration(Base):
         sa.CheckConstraint("places >= 1", name="places"),
         sa.CheckConstraint("price_cents >= 0 AND amount_paid_cents >= 0", name="amounts"),
         sa.CheckConstraint("email = lower(email)", name="email_lower_case"),
+        sa.CheckConstraint(f"applied_at IS NOT NULL OR NOT ({any_of('status', UNDECIDED)})", name="applied"),
+        sa.CheckConstraint("reserved_at IS NOT NULL OR status <> 'in_reserve'", name="reserved"),
         sa.Index(
             "uq_registrations_active", "club_session_id", "email", unique=True, sqlite_where=_ACTIVE, postgresql_where=_ACTIVE
         ),
@@ -49,6 +51,10 @@ class Registration(Base):
     answers: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     """What the session asked and what was answered, frozen by rules.questions: ``{key: {position, kind, question, answer}}``."""
     waitlisted_at: Mapped[Moment | None]
+    applied_at: Mapped[Moment | None]
+    """When it was applied for, where the committee chooses; null: nobody had to choose."""
+    reserved_at: Mapped[Moment | None]
+    """When it was put in reserve: the order in which places that come free are offered."""
     offered_at: Mapped[Moment | None]
     offer_expires_at: Mapped[Moment | None]
     replacement_wanted_at: Mapped[Moment | None]

@@ -92,8 +92,13 @@ class SessionView:
 
     @property
     def bookable(self) -> bool:
-        """Whether the form would be shown: a place or a waitlist spot may be had now."""
-        return self.state in (capacity.State.OPEN, capacity.State.WAITLIST) and self.window.entry is Entry.OPEN
+        """Whether the form would be shown: a place or a waitlist spot may be had now, or applied for."""
+        return self.state in (capacity.State.OPEN, capacity.State.WAITLIST)
+
+    @property
+    def by_application(self) -> bool:
+        """Whether the committee chooses among those who apply."""
+        return self.window.entry is Entry.APPLICATION
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,12 @@ from sqlalchemy import Row, and_, or_, select
 from ..extensions import db
 from ..models import AuditEntry, Case, ClubSession, Order, OrderItem, OutgoingEmail, Payment, Refund, Registration
 from ..rules.refunds import Terms, refundable_cents
-from ..rules.statuses import OrderStatus, RefundStatus, RegistrationStatus, SessionStatus
+from ..rules.statuses import UNDECIDED, WAITING, OrderStatus, RefundStatus, RegistrationStatus, SessionStatus
 from . import desk_people
 from .desk_record import MailState
 from .questions import answer_rows
 
-CANCELLABLE = frozenset({RegistrationStatus.WAITLISTED, RegistrationStatus.OFFERED, RegistrationStatus.REGISTERED})
+CANCELLABLE = WAITING | UNDECIDED | {RegistrationStatus.OFFERED, RegistrationStatus.REGISTERED}
 WITH_LETTER = frozenset({RegistrationStatus.WAITLISTED, RegistrationStatus.REGISTERED})
 """A letter says how these stand; it can be sent again."""
 

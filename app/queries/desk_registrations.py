@@ -25,6 +25,7 @@ IN_ORDER = (
     RegistrationStatus.HELD,
     RegistrationStatus.OFFERED,
     RegistrationStatus.WAITLISTED,
+    RegistrationStatus.IN_RESERVE,
     RegistrationStatus.UNDER_REVIEW,
     RegistrationStatus.CANCELLED,
     RegistrationStatus.EXPIRED,
@@ -96,7 +97,7 @@ def _matching(slug: str, wanted: Wanted) -> Select[Any]:
         fields = (_R.name, _R.email, _R.reference)
         statement = statement.where(or_(*(column.icontains(word, autoescape=True) for column in fields)))
     rank = case({status: place for place, status in enumerate(IN_ORDER)}, value=_R.status)
-    return statement.order_by(rank, func.coalesce(_R.waitlisted_at, _R.created_at), _R.id)
+    return statement.order_by(rank, func.coalesce(_R.waitlisted_at, _R.reserved_at, _R.created_at), _R.id)
 
 
 def _refunded(order_ids: Iterable[int]) -> dict[int, int]:

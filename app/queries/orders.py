@@ -45,6 +45,13 @@ class RegistrationView:
     refund_terms: refunds.Terms
     answers: Sequence[tuple[str, str]] = ()
     """What the session asked, in its words of then, and what was answered."""
+    applied: bool = False
+    """Whether it began as an application."""
+
+    @property
+    def turned_down(self) -> bool:
+        """Whether the committee declined it."""
+        return self.applied and self.status is RegistrationStatus.DECLINED
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +236,7 @@ def _item(
             time_zone=c.time_zone,
             refund_terms=refunds.Terms(c.refund_policy, c.refund_until, c.refund_percent, c.refund_fee_cents),
             answers=answer_rows(r.answers),
+            applied=r.applied_at is not None,
         )
     membership = None if m is None else MembershipView(m.starts_on, m.ends_on, m.revoked_at)
     return ItemView(

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from .refusals import (
     ByApplicationOnly,
+    NoApplicationNeeded,
     NotEnoughPlaces,
     NotYetOpen,
     RegistrationClosed,
@@ -80,8 +81,11 @@ class State(StrEnum):
     PAST = "past"
 
 
-def check_open(window: Window, now: datetime, *, is_member: bool) -> None:
-    """Raise the Refusal that tells why nobody can register now; return when they can."""
+def check_open(window: Window, now: datetime, *, is_member: bool, asked: Entry | None = None) -> None:
+    """Raise the Refusal that tells why nobody can register (or apply) now; return when they can.
+
+    ``asked``: what the page offered, to register or to apply; None: whichever this session takes.
+    """
     match window.status:
         case SessionStatus.DRAFT:
             raise SessionNotFound
@@ -94,8 +98,8 @@ def check_open(window: Window, now: datetime, *, is_member: bool) -> None:
     opens_at = window.opens_for(is_member)
     if opens_at is not None and now < opens_at:
         raise NotYetOpen(opens_at=opens_at)
-    if window.entry is not Entry.OPEN:
-        raise ByApplicationOnly
+    if asked not in (None, window.entry):
+        raise ByApplicationOnly if window.entry is Entry.APPLICATION else NoApplicationNeeded
 
 
 def describe(window: Window, counters: Counters, now: datetime, *, is_member: bool = False) -> State:
@@ -109,7 +113,7 @@ def describe(window: Window, counters: Counters, now: datetime, *, is_member: bo
     opens_at = window.opens_for(is_member)
     if opens_at is not None and now < opens_at:
         return State.NOT_YET_OPEN
-    if counters.places_left:
+    if counters.places_left or window.entry is Entry.APPLICATION:  # the committee chooses among all who apply in time
         return State.OPEN
     return State.WAITLIST if counters.waitlist_open else State.FULL
 
@@ -117,6 +121,8 @@ def describe(window: Window, counters: Counters, now: datetime, *, is_member: bo
 class Decision(StrEnum):
     PLACE = "place"
     WAITLIST = "waitlist"
+    REVIEW = "review"
+    """The committee decides: neither a place nor a spot is taken."""
 
 
 def check_places(places: int, max_places: int) -> None:

@@ -81,6 +81,14 @@ class ByApplicationOnly(Refusal):
     page = "closed"
 
 
+class NoApplicationNeeded(Refusal):
+    """Applied for by an old page."""
+
+    status = 409
+    text = words("This session takes registrations now. No application is needed.")
+    page = "closed"
+
+
 class TooManyPlaces(Refusal):
     text = words("Choose between 1 and %(max_places)s places.")
     field = "places"

@@ -50,6 +50,7 @@ class RegistrationStatus(StrEnum):
     OFFERED = "offered"
     REGISTERED = "registered"
     UNDER_REVIEW = "under_review"
+    IN_RESERVE = "in_reserve"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     DECLINED = "declined"
@@ -122,7 +123,9 @@ TAKEN = frozenset({RegistrationStatus.HELD, RegistrationStatus.OFFERED, Registra
 """Registrations that count in ``places_taken``."""
 WAITING = frozenset({RegistrationStatus.WAITLISTED})
 """Registrations that count in ``waitlist_taken``."""
-ACTIVE = TAKEN | WAITING | {RegistrationStatus.UNDER_REVIEW}
+UNDECIDED = frozenset({RegistrationStatus.UNDER_REVIEW, RegistrationStatus.IN_RESERVE})
+"""Applications that may still be accepted; they count in neither."""
+ACTIVE = TAKEN | WAITING | UNDECIDED
 """At most one registration of these for each club session and e-mail."""
 ENDED = frozenset(RegistrationStatus) - ACTIVE
 
@@ -135,7 +138,8 @@ REGISTRATION_MOVES: Mapping[RegistrationStatus, frozenset[RegistrationStatus]] =
     _R.WAITLISTED: frozenset({_R.OFFERED, _R.REGISTERED, _R.CANCELLED, _R.EXPIRED}),
     _R.OFFERED: frozenset({_R.REGISTERED, _R.HELD, _R.CANCELLED, _R.EXPIRED, _R.DECLINED, _R.WAITLISTED}),
     _R.REGISTERED: frozenset({_R.CANCELLED}),
-    _R.UNDER_REVIEW: frozenset({_R.OFFERED, _R.DECLINED, _R.CANCELLED, _R.EXPIRED}),
+    _R.UNDER_REVIEW: frozenset({_R.IN_RESERVE, _R.OFFERED, _R.DECLINED, _R.CANCELLED, _R.EXPIRED}),
+    _R.IN_RESERVE: frozenset({_R.OFFERED, _R.DECLINED, _R.CANCELLED, _R.EXPIRED}),
     _R.CANCELLED: frozenset(),
     _R.EXPIRED: frozenset({_R.REGISTERED}),  # a late payment that still finds its place free
     _R.DECLINED: frozenset(),

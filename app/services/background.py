@@ -35,6 +35,7 @@ def register() -> None:
     jobs.register_scan("books compared", reconciling.reconcile_if_due)
     jobs.register_scan("memberships ending", membership_reminders.remind_due)
     jobs.register_scan("mails sent", outbox.send_due)
-    outbox.after_sent("offer", waitlist.start_clock)
+    for template in ("offer", "accepted"):
+        outbox.after_sent(template, waitlist.start_clock)
     for template in letters.STARTS_MEMBERSHIP:
         outbox.after_sent(template, letters.forget_link)

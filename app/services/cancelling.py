@@ -14,12 +14,12 @@ from .. import clock
 from ..models import ClubSession, Order, OrderItem, Registration
 from ..rules import refunds as refund_rules
 from ..rules.refusals import OrderNotOpen
-from ..rules.statuses import OrderStatus, RegistrationStatus
+from ..rules.statuses import TAKEN, UNDECIDED, WAITING, OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
 from . import audit, calendars, letters, orders, paying_back, places, waitlist
 
 _S = RegistrationStatus
-CANCELLABLE = frozenset({_S.WAITLISTED, _S.OFFERED, _S.REGISTERED})
+CANCELLABLE = WAITING | UNDECIDED | {_S.OFFERED, _S.REGISTERED}
 
 
 @retried
@@ -58,22 +58,31 @@ def _cancel_item(
     if item.registration_id is None:
         return None
     club_session, registration = _locked(db, item.registration_id)
-    waiting, confirmed = (registration.status is status for status in (_S.WAITLISTED, _S.REGISTERED))
-    if now >= club_session.starts_at or registration.status not in CANCELLABLE:
+    before = registration.status
+    waiting, confirmed = (before is status for status in (_S.WAITLISTED, _S.REGISTERED))
+    if now >= club_session.starts_at or before not in CANCELLABLE:
         return None
     terms = terms_of(club_session)
     in_time = waiting or terms.in_time(club_session.starts_at, now)
     wish = now if when_replaced and not in_time and registration.amount_paid_cents else None
     values = {"status": RegistrationStatus.CANCELLED, "replacement_wanted_at": wish}
     db.execute(update(Registration).where(Registration.id == registration.id).values(values))
-    (places.leave_waitlist if waiting else places.release)(db, club_session.id, registration.places)
+    give_back(db, registration, before)
     audit.record(db, actor, "cancelled", "registration", registration.id, places=registration.places, when_replaced=bool(wish))
     cents = registration.amount_paid_cents if waiting else terms.back_cents(registration.amount_paid_cents)
     owed = paying_back.owe_for_item(db, item, registration, cents, "cancelled", actor) if in_time else 0
     if confirmed:
         struck[registration.id] = calendars.strike_out(db, club_session.id)
-    waitlist.deal(db, club_session.id, actor)
+    waitlist.deal(db, club_session.id, actor, freed=registration.places if before in TAKEN else 0)
     return owed
+
+
+def give_back(db: Session, registration: Registration, before: RegistrationStatus) -> None:
+    """Give back what a booking counted in ``before`` it ended: places, a spot on the waitlist, or (an application) nothing."""
+    if before in TAKEN:
+        places.release(db, registration.club_session_id, registration.places)
+    elif before in WAITING:
+        places.leave_waitlist(db, registration.club_session_id, registration.places)
 
 
 def terms_of(club_session: ClubSession) -> refund_rules.Terms:

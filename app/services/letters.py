@@ -42,6 +42,12 @@ def owe_order_letter(
     outbox.owe(db, dedupe_key=f"{template}:{key}", to=order.email, template=template, context=context, order_id=order.id)
 
 
+def owe_with(db: Session, template: str, order_id: int, key: str, **more: Any) -> None:
+    """Owe one mail about this order that says more than the order does, once for each ``key``."""
+    order = db.execute(select(Order).where(Order.id == order_id).execution_options(populate_existing=True)).scalar_one()
+    outbox.owe(db, dedupe_key=key, to=order.email, template=template, context=_context(db, order) | more, order_id=order_id)
+
+
 def forget_link(db: Session, context: Mapping[str, Any]) -> None:
     """The mail with the link was handed over: nobody shall find it in our outbox. Called by the outbox in its transaction."""
     if "mail_key" in context:

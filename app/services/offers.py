@@ -60,7 +60,8 @@ def decline(token: str, actor: str = audit.GUEST) -> str:
     """Give the offered place up; it is dealt to the next at once. Returns the order's token; raises OfferOver."""
     with transaction() as db:
         registration, order = _offered(db, token)
-        _end(db, registration, RegistrationStatus.DECLINED, actor)
+        ended = RegistrationStatus.CANCELLED if registration.applied_at else RegistrationStatus.DECLINED
+        _end(db, registration, ended, actor)  # of an application, "declined" is the committee's word
         return order.token
 
 
@@ -134,7 +135,7 @@ def _end(db: Session, registration: Registration, status: RegistrationStatus, ac
     places.release(db, registration.club_session_id, registration.places)
     ended = OrderStatus.EXPIRED if status is RegistrationStatus.EXPIRED else OrderStatus.CANCELLED
     waitlist.end_order_without_place(db, registration.order_id, ended, actor)
-    waitlist.deal(db, registration.club_session_id, actor)
+    waitlist.deal(db, registration.club_session_id, actor, freed=registration.places)
 
 
 def _become(db: Session, registration: Registration, status: RegistrationStatus, actor: str, **values: object) -> None:

@@ -50,7 +50,7 @@ class RegistrationItem:
         elif before is RegistrationStatus.WAITLISTED:
             places.leave_waitlist(db, registration.club_session_id, registration.places)
         audit.record(db, actor, status, "registration", registration.id, places=registration.places)
-        waitlist.deal(db, registration.club_session_id, actor)
+        waitlist.deal(db, registration.club_session_id, actor, freed=registration.places if before in TAKEN else 0)
 
     def club_session_id(self, db: Session, item: OrderItem) -> int | None:
         return db.execute(

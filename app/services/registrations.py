@@ -23,8 +23,8 @@ from ..queries.memberships import Standing
 from ..rules import capacity, money, pricing
 from ..rules import questions as question_rules
 from ..rules.memberships import PlanNotOnSale
-from ..rules.refusals import InvalidInput, Refusal, SessionFull, SessionNotFound, WaitlistNotAccepted, words
-from ..rules.statuses import ACTIVE, ItemKind, PaymentState, RegistrationStatus, WaitlistPayment
+from ..rules.refusals import InvalidInput, Refusal, SessionCancelled, SessionFull, SessionNotFound, WaitlistNotAccepted, words
+from ..rules.statuses import ACTIVE, Entry, ItemKind, PaymentState, RegistrationStatus, SessionStatus, WaitlistPayment
 from ..transaction import retried, transaction
 from . import audit, letters, membership_sales, order_lines, orders, places, resale, waitlist
 from .membership_sales import Sale
@@ -49,6 +49,8 @@ class Applicant:
     """The slug of a membership plan to buy with it (join and book)."""
     answers: Mapping[str, object] | None = field(default_factory=dict)
     """What was answered to the session's questions, by key; None when the committee books and nobody was asked."""
+    asked: Entry | None = None
+    """Whether the page offered to register or to apply; None: it did not say."""
 
     @property
     def actor(self) -> str:
@@ -59,8 +61,22 @@ class Outcome(StrEnum):
     TO_PAY = "to_pay"
     REGISTERED = "registered"
     WAITLISTED = "waitlisted"
+    APPLIED = "applied"
     RESUMED = "resumed"
     ALREADY_IN = "already_in"
+
+
+OUTCOMES = {
+    RegistrationStatus.REGISTERED: Outcome.REGISTERED,
+    RegistrationStatus.WAITLISTED: Outcome.WAITLISTED,
+    RegistrationStatus.UNDER_REVIEW: Outcome.APPLIED,
+}
+LETTERS = {
+    RegistrationStatus.REGISTERED: "confirmation",
+    RegistrationStatus.WAITLISTED: "waitlisted",
+    RegistrationStatus.UNDER_REVIEW: "applied",
+}
+"""What is said of a booking with which nothing is to be paid now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +123,7 @@ def register(slug: str, applicant: Applicant) -> Entered:
             club_session.status, club_session.entry, club_session.starts_at,
             club_session.opens_at, club_session.members_open_at, club_session.closes_at,
         )  # fmt: skip
-        capacity.check_open(window, now, is_member=standing.is_member)
+        capacity.check_open(window, now, is_member=standing.is_member, asked=applicant.asked)
         capacity.check_places(applicant.places, club_session.max_places)
         answers = answered(db, club_session.id, applicant.answers)
         asked = _priced(db, club_session, applicant, standing, answers, now)
@@ -151,7 +167,7 @@ def _priced(
 ) -> _Asked:
     """The price as of now, frozen in what is written from it. Raises PriceChanged unless it is what the person saw."""
     sale = None
-    if applicant.join_plan and not standing.is_member:
+    if applicant.join_plan and not standing.is_member and club_session.entry is Entry.OPEN:
         sale = membership_sales.for_sale(db, applicant.join_plan, applicant.user_id, applicant.email, standing, now)
         if sale.plan.currency != club_session.currency:
             raise PlanNotOnSale
@@ -180,6 +196,8 @@ def _own_place_taken(db: Session, club_session_id: int, applicant: Applicant) ->
 
 def _enter(db: Session, club_session: ClubSession, applicant: Applicant) -> capacity.Decision:
     """Take the places by the guarded statement; only when that fails, read the counters again and decide what to say."""
+    if club_session.entry is Entry.APPLICATION:
+        return _apply(db, club_session)
     if places.take(db, club_session.id, applicant.places):
         return capacity.Decision.PLACE
     db.refresh(club_session)
@@ -195,17 +213,35 @@ def _enter(db: Session, club_session: ClubSession, applicant: Applicant) -> capa
     return capacity.Decision.WAITLIST
 
 
+def _apply(db: Session, club_session: ClubSession) -> capacity.Decision:
+    """An application takes nothing, but comes before or after a cancellation and never beside it, so that everybody is told."""
+    status = db.execute(select(ClubSession.status).where(ClubSession.id == club_session.id).with_for_update()).scalar_one()
+    if status is not SessionStatus.PUBLISHED:
+        raise SessionCancelled
+    return capacity.Decision.REVIEW
+
+
+def _status(decision: capacity.Decision, *, done: bool) -> RegistrationStatus:
+    match decision:
+        case capacity.Decision.REVIEW:
+            return RegistrationStatus.UNDER_REVIEW
+        case capacity.Decision.WAITLIST:
+            return RegistrationStatus.WAITLISTED
+    return RegistrationStatus.REGISTERED if done else RegistrationStatus.HELD
+
+
 def _write(db: Session, asked: _Asked, decision: capacity.Decision) -> Entered:
     """Order, registration, items and, when there is something to pay now, the payment with its exact parameters."""
     club_session, applicant, quote, now = asked.club_session, asked.applicant, asked.quote, asked.now
     waits = decision is capacity.Decision.WAITLIST
     if waits and asked.sale is not None:
         raise WaitlistNotAccepted  # joined for a place that went meanwhile: ask again, without the membership
-    pays_now = asked.total_cents > 0 and (not waits or club_session.waitlist_payment is WaitlistPayment.UPFRONT)
-    done = asked.total_cents == 0 and not waits
+    has_place = decision is capacity.Decision.PLACE
+    pays_now = asked.total_cents > 0 and (has_place or waits and club_session.waitlist_payment is WaitlistPayment.UPFRONT)
+    done = asked.total_cents == 0 and has_place
     buyer = orders.Buyer(applicant.name, applicant.email, applicant.attempt, applicant.user_id)
     order = orders.create_order(db, buyer, asked.total_cents, quote.currency, pays_now=pays_now, done=done, now=now)
-    status = RegistrationStatus.WAITLISTED if waits else RegistrationStatus.REGISTERED if done else RegistrationStatus.HELD
+    status = _status(decision, done=done)
     registration_id, reference = _insert_registration(db, asked, order.id, status)
     lines = _add_items(db, asked, order.id, registration_id, done=done)
     audit.record(db, applicant.actor, status, "registration", registration_id, places=applicant.places, reference=reference)
@@ -214,12 +250,12 @@ def _write(db: Session, asked: _Asked, decision: capacity.Decision) -> Entered:
         paid = [line.checkout() for line in lines]
         payment_id = orders.add_payment(db, order, applicant.email, quote.currency, paid, metadata, now)
         return Entered(Outcome.TO_PAY, order.token, payment_id)
-    letters.owe_order_letter(db, "confirmation" if done else "waitlisted", order.id, key=f"{status}:{registration_id}")
+    letters.owe_order_letter(db, LETTERS[status], order.id, key=f"{status}:{registration_id}")
     if waits:
         waitlist.deal(db, club_session.id, applicant.actor)  # a place may be free that those ahead cannot use
-    else:
+    elif done:
         resale.settle(db, club_session.id, applicant.actor)
-    return Entered(Outcome.REGISTERED if done else Outcome.WAITLISTED, order.token)
+    return Entered(OUTCOMES[status], order.token)
 
 
 def _add_items(db: Session, asked: _Asked, order_id: int, registration_id: int, *, done: bool) -> list[PricedLine]:
@@ -250,5 +286,6 @@ def _insert_registration(db: Session, asked: _Asked, order_id: int, status: Regi
         "is_member": asked.is_member,
         "answers": asked.answers,
         "waitlisted_at": asked.now if status is RegistrationStatus.WAITLISTED else None,
+        "applied_at": asked.now if status is RegistrationStatus.UNDER_REVIEW else None,
     }
     return int(db.execute(insert(Registration).values(values).returning(Registration.id)).scalar_one()), reference

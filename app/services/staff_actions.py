@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from ..models import ClubSession, Order, OrderItem, Registration
 from ..rules.refusals import InvalidInput, OrderNotOpen, words
-from ..rules.statuses import OrderStatus, RegistrationStatus
+from ..rules.statuses import TAKEN, OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
-from . import audit, calendars, letters, orders, paying_back, places, waitlist
+from . import audit, calendars, cancelling, letters, orders, paying_back, waitlist
 
-CANCELLABLE = frozenset({RegistrationStatus.WAITLISTED, RegistrationStatus.OFFERED, RegistrationStatus.REGISTERED})
+CANCELLABLE = cancelling.CANCELLABLE
 LETTERS = {RegistrationStatus.REGISTERED: "confirmation", RegistrationStatus.WAITLISTED: "waitlisted"}
 """The letter that says how a booking stands, by its status."""
 
@@ -51,11 +51,9 @@ def cancel(token: str, refund_cents: int, reason: str, actor: str, *, once: str)
             raise OrderNotOpen
         _check_reason(reason)
         owed = _owe(db, item, registration, refund_cents, reason, actor) if refund_cents else 0
-        before = registration.status
-        values = {"status": RegistrationStatus.CANCELLED}
+        before, values = registration.status, {"status": RegistrationStatus.CANCELLED}
         db.execute(update(Registration).where(Registration.id == registration.id).values(values))
-        waiting = before is RegistrationStatus.WAITLISTED
-        (places.leave_waitlist if waiting else places.release)(db, registration.club_session_id, registration.places)
+        cancelling.give_back(db, registration, before)
         detail = {"reason": reason, "cents": owed, "once": once}
         audit.record(db, actor, "cancelled", "registration", registration.id, places=registration.places, **detail)
         orders.move(db, order.id, OrderStatus.CANCELLED, hold_expires_at=None)
@@ -65,7 +63,8 @@ def cancel(token: str, refund_cents: int, reason: str, actor: str, *, once: str)
             db, "refunded_cancelled" if owed else "cancelled", order.id, key=f"staff:{registration.id}",
             refund_cents=owed or None, struck=struck,
         )  # fmt: skip
-        waitlist.deal(db, registration.club_session_id, actor)
+        freed = registration.places if before in TAKEN else 0
+        waitlist.deal(db, registration.club_session_id, actor, freed=freed)
         return owed
 
 

@@ -17,34 +17,35 @@ from .. import clock
 from ..models import AuditEntry, ClubSession, Order, Registration
 from ..rules import offers as offer_rules
 from ..rules.statuses import OrderStatus, PaymentState, RegistrationStatus, SessionStatus
-from . import audit, letters, orders, places, resale
+from . import audit, letters, orders, places, resale, reserves
 from .writes import changed
 
 
-def deal(db: Session, club_session_id: int, actor: str) -> int:
+def deal(db: Session, club_session_id: int, actor: str, *, freed: int = 0) -> int:
     """Offer (or, paid upfront, give) every free place to the first who fit; how many bookings were served.
 
+    ``freed``: places that somebody gave up in this transaction. What of them nobody waits for goes to the applicants in reserve.
     A group is served whole or not at all; who does not fit is passed over with the reason on the record and keeps their turn.
     """
     statement = select(ClubSession).where(ClubSession.id == club_session_id).with_for_update()
     club_session = db.execute(statement.execution_options(populate_existing=True)).scalar_one()
     now = clock.now()
     free = club_session.capacity - club_session.places_taken
-    if free <= 0 or not club_session.waitlist_taken:
+    if free <= 0 or not (club_session.waitlist_taken or freed):
         return 0
     if club_session.status is not SessionStatus.PUBLISHED or now >= club_session.starts_at:
         return 0
-    served = 0
-    for registration in _line(db, club_session):
-        if registration.places > free:
-            _pass_over(db, registration, free, actor)
+    left, served = free, 0
+    for registration in _line(db, club_session) if club_session.waitlist_taken else []:
+        if registration.places > left:
+            _pass_over(db, registration, left, actor)
             continue
         _serve(db, club_session, registration, actor, now)
-        free -= registration.places
+        left -= registration.places
         served += 1
-        if free == 0:
+        if left == 0:
             break
-    return served
+    return served + reserves.roll(db, club_session, freed - (free - left), left, actor, now)
 
 
 def _pass_over(db: Session, registration: Registration, free: int, actor: str) -> None:
@@ -101,6 +102,9 @@ def _serve(db: Session, club_session: ClubSession, registration: Registration, a
 def start_clock(db: Session, context: Mapping[str, Any]) -> None:
     """The mail with the offer was handed over just now: its time begins here. Called by the outbox in its own transaction."""
     registration_id = int(context["offer"]["registration_id"])
+    chosen = context["offer"].get("until")  # a deadline of the committee's stays, unless the mail came after it
+    if chosen and datetime.fromisoformat(chosen) > clock.now():
+        return
     row = db.execute(
         select(ClubSession.starts_at, ClubSession.time_zone)
         .join(Registration, Registration.club_session_id == ClubSession.id)

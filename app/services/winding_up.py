@@ -10,19 +10,21 @@ from __future__ import annotations
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import or_, select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
 from ..extensions import db as flask_db
 from ..models import ClubSession, Order, OrderItem, Registration
 from ..rules.refusals import InvalidInput, SessionNotFound, words
-from ..rules.statuses import ACTIVE, SESSION_MOVES, TAKEN, OrderStatus, RegistrationStatus, SessionStatus, sources
+from ..rules.statuses import ACTIVE, SESSION_MOVES, TAKEN, UNDECIDED, OrderStatus, RegistrationStatus, SessionStatus, sources
 from ..transaction import end_read, retried, transaction
 from . import audit, calendars, letters, orders, paying_back, places, waitlist
 from .writes import changed
 
 BATCH = 200
+LET_GO = ACTIVE - TAKEN
+"""Whose hope ends when the session starts."""
 
 
 @retried
@@ -45,10 +47,11 @@ def cancel_session(slug: str, actor: str, reason: str) -> None:
 
 
 def wind_up() -> int:
-    """End the registrations of cancelled sessions and the waiting of started ones; how many were ended."""
+    """End the registrations of cancelled sessions, and the waiting and applying of started ones; how many were ended."""
     now = clock.now()
     cancelled = ClubSession.status == SessionStatus.CANCELLED
-    started = (ClubSession.starts_at <= now) & (ClubSession.waitlist_taken > 0)
+    undecided = exists().where(Registration.club_session_id == ClubSession.id, Registration.status.in_(UNDECIDED))
+    started = (ClubSession.starts_at <= now) & or_(ClubSession.waitlist_taken > 0, undecided)
     due = select(ClubSession.id).where(or_(cancelled & ClubSession.wound_up_at.is_(None), started))
     return sum(_wind_up_one(club_session_id) for club_session_id in flask_db.session.execute(due).scalars().all())
 
@@ -72,7 +75,7 @@ def _deal(club_session_id: int) -> int:
 
 def _wind_up_one(club_session_id: int) -> int:
     cancelled = _is_cancelled(club_session_id)
-    statuses = ACTIVE if cancelled else [RegistrationStatus.WAITLISTED]
+    statuses = ACTIVE if cancelled else LET_GO
     found = select(Registration.id).where(Registration.club_session_id == club_session_id, Registration.status.in_(statuses))
     ids = flask_db.session.execute(found.order_by(Registration.id).limit(BATCH)).scalars().all()
     end_read()
@@ -103,7 +106,7 @@ def _end(registration_id: int, cancelled: bool) -> bool:
         db.execute(select(ClubSession.id).where(ClubSession.id == row.club_session_id).with_for_update())
         statement = select(Registration).where(Registration.id == registration_id).execution_options(populate_existing=True)
         registration = db.execute(statement).scalar_one()
-        if registration.status not in ACTIVE or (not cancelled and registration.status is not RegistrationStatus.WAITLISTED):
+        if registration.status not in (ACTIVE if cancelled else LET_GO):
             return False
         if order is not None and order.status is OrderStatus.PENDING and order.hold_expires_at is not None:
             return _wish_to_end(db, order)
@@ -142,7 +145,8 @@ def _end_order(
     target = OrderStatus.CANCELLED if cancelled or order.status is OrderStatus.PAID else OrderStatus.EXPIRED
     if orders.move(db, order.id, target, hold_expires_at=None):
         audit.record(db, audit.WORKER, target, "order", order.id)
-    template = "session_cancelled" if cancelled else "waitlist_over"
+    over = "waitlist_over" if registration.applied_at is None else "application_over"
+    template = "session_cancelled" if cancelled else over
     extra: dict[str, Any] = {"refund_cents": owed} if owed else {}
     if confirmed:  # it is in their calendar; cancelling the session has moved its number on already
         extra["struck"] = {registration.id: calendars.current(db, registration.club_session_id)}

@@ -13,6 +13,7 @@ from app.rules import capacity
 from app.rules.capacity import Counters, Decision, State, Window
 from app.rules.refusals import (
     ByApplicationOnly,
+    NoApplicationNeeded,
     NotEnoughPlaces,
     NotYetOpen,
     Refusal,
@@ -118,7 +119,7 @@ def test_no_decision_goes_past_capacity_or_past_who_waits(c: Counters, places: i
         ({"opens_at": NOW + HOUR, "members_open_at": NOW}, True, None),
         ({"opens_at": NOW, "members_open_at": NOW + HOUR}, True, None),  # members never later than others
         ({"members_open_at": NOW + HOUR}, True, NotYetOpen),
-        ({"entry": Entry.APPLICATION}, False, ByApplicationOnly),
+        ({"entry": Entry.APPLICATION}, False, None),
         ({"entry": Entry.APPLICATION, "opens_at": NOW + HOUR}, False, NotYetOpen),
     ],
 )
@@ -128,6 +129,14 @@ def test_registration_is_open(changes: dict[str, Any], is_member: bool, refusal:
     else:
         with pytest.raises(refusal):
             capacity.check_open(window(**changes), NOW, is_member=is_member)
+
+
+@pytest.mark.parametrize("entry", Entry)
+def test_page_that_offered_something_else_asks_again(entry: Entry) -> None:
+    other = next(one for one in Entry if one is not entry)
+    capacity.check_open(window(entry=entry), NOW, is_member=False, asked=entry)
+    with pytest.raises(ByApplicationOnly if entry is Entry.APPLICATION else NoApplicationNeeded):
+        capacity.check_open(window(entry=entry), NOW, is_member=False, asked=other)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +149,7 @@ def test_registration_is_open(changes: dict[str, Any], is_member: bool, refusal:
         ({"status": SessionStatus.COMPLETED}, {}, State.PAST),
         ({"starts_at": NOW}, {}, State.PAST),
         ({"closes_at": NOW}, {}, State.CLOSED),
+        ({"entry": Entry.APPLICATION}, {"places_taken": 10}, State.OPEN),  # the committee chooses among all who apply in time
         ({"opens_at": NOW + HOUR}, {"places_taken": 10}, State.NOT_YET_OPEN),
     ],
 )

@@ -16,7 +16,7 @@ from sqlalchemy import update
 
 from app.models import AuditEntry, ClubSession, Order, OrderItem, OutgoingEmail, Payment, Registration
 from app.rules import capacity, refusals
-from app.rules.statuses import Entry, OrderStatus, PaymentState, RegistrationStatus, SessionStatus
+from app.rules.statuses import OrderStatus, PaymentState, RegistrationStatus, SessionStatus
 from app.services import registrations
 from app.services.registrations import Applicant, Outcome
 from app.transaction import transaction
@@ -148,7 +148,6 @@ HOUR, WEEK = timedelta(hours=1), timedelta(days=7)
     ({"closes_at": timedelta()}, refusals.RegistrationClosed),
     ({"starts_at": timedelta()}, refusals.RegistrationClosed),
     ({"starts_at": -HOUR, "closes_at": HOUR}, refusals.RegistrationClosed),
-    ({"entry": Entry.APPLICATION}, refusals.ByApplicationOnly),
     ({"capacity": 0}, refusals.SessionFull),
 ])  # fmt: skip
 def test_session_that_takes_nobody_says_why_and_keeps_nothing(

@@ -237,7 +237,7 @@ def test_scan_deals_what_a_transaction_forgot(app: Flask, monkeypatch: pytest.Mo
     club_session, token = full()
     first = wait(club_session)
     with monkeypatch.context() as forgetful:
-        forgetful.setattr("app.services.waitlist.deal", lambda *_: 0)
+        forgetful.setattr("app.services.waitlist.deal", lambda *_, **__: 0)
         cancelling.cancel_order(token)
     assert booking(first).status == "waitlisted"
     assert winding_up.deal_free_places() == 1 and booking(first).status == "offered"

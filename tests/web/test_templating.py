@@ -135,7 +135,8 @@ def test_a_dark_enough_colour_is_left_alone() -> None:
 
 def an_order(status: str, payment: str | None, registration: str | None, paid: bool = False, hold: int = 20, **cents: int) -> Any:
     """As much of an OrderView as its standing depends on."""
-    booking = SimpleNamespace(status=RegistrationStatus(registration)) if registration else None
+    turned_down = registration == "declined" and bool(cents.pop("applied", 0))
+    booking = SimpleNamespace(status=RegistrationStatus(registration), turned_down=turned_down) if registration else None
     return SimpleNamespace(
         status=OrderStatus(status),
         payment=PaymentStatus(payment) if payment else None,
@@ -159,6 +160,10 @@ def an_order(status: str, payment: str | None, registration: str | None, paid: b
         (an_order("pending", None, "waitlisted"), "waitlisted"),
         (an_order("pending", "open", "waitlisted"), "to_pay"),
         (an_order("pending", None, "offered"), "offered"),
+        (an_order("pending", None, "under_review"), "under_review"),
+        (an_order("pending", None, "in_reserve"), "in_reserve"),
+        (an_order("cancelled", None, "declined", applied=1), "declined"),
+        (an_order("cancelled", None, "declined"), "cancelled"),
         (an_order("paid", "succeeded", "registered", captured=2400, paid=True), "registered"),
         (an_order("paid", None, "registered", paid=True), "registered"),
         (an_order("paid", "succeeded", "waitlisted", captured=2400, paid=True), "waitlisted"),

@@ -16,6 +16,7 @@ from wtforms.widgets import HiddenInput
 
 from ...rules.addresses import normalise_email
 from ...rules.questions import Question
+from ...rules.statuses import Entry
 
 NAME_MAX = 200
 ATTEMPT = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -65,6 +66,8 @@ class RegistrationForm(FlaskForm):
     join_plan = RadioField(
         _("Join the club as well?"), default="", choices=[], validators=[Optional()], widget=GovRadioInput()
     )
+    asked = HiddenField()
+    """Whether the page offered to register or to apply."""
     attempt = HiddenField(default=_fresh_attempt)
     questions: ClassVar[tuple[Question, ...]] = ()
     """What the session asks besides; `asking.form_class` adds a field for each."""
@@ -101,6 +104,11 @@ class RegistrationForm(FlaskForm):
         """What is no key of ours is no attempt either: it gets a fresh one."""
         if not ATTEMPT.fullmatch(field.data or ""):
             field.data = _fresh_attempt()
+
+    @property
+    def entry(self) -> Entry | None:
+        """What the page offered, if it said."""
+        return Entry(self.asked.data) if self.asked.data in set(Entry) else None
 
     def validate_places(self, field: IntegerField) -> None:
         """From 1 to ``max_places``; words and digits alike get the same instruction."""

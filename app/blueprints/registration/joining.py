@@ -63,7 +63,7 @@ def _sale(page: SessionView, form: RegistrationForm, standing: Standing) -> Sale
 def _plans(page: SessionView, standing: Standing) -> Sequence[PlanView]:
     """The plans on sale, if this session is cheaper for members and a place is free; no statement where it is not."""
     saves = page.for_members.unit_cents < page.quote.unit_cents
-    if standing.is_member or not saves or not page.places_left:
+    if standing.is_member or not saves or not page.places_left or page.by_application:
         return ()
     now = clock.now()
     return membership_plans.on_sale(db.session(), now, memberships.club_today(now), currency=page.prices.currency)

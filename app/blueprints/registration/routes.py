@@ -55,7 +55,8 @@ def check(slug: str) -> ResponseReturnValue:
     if not page.bookable:
         return _closed_or_form(page, form)
     try:
-        capacity.decide_entry(page.counters, form.places.data, accept_waitlist=True)
+        capacity.check_open(page.window, clock.now(), is_member=viewer.is_member(form.email.data), asked=form.entry)
+        _decide(page, form.places.data)
     except Refusal as refusal:
         return _refused(page, form, refusal)
     return _show_check(page, form, changed_price=form.expected_price_cents.data not in (None, page.quote.unit_cents))
@@ -90,6 +91,7 @@ def _applicant(form: RegistrationForm) -> Applicant:
         accept_waitlist=form.accept_waitlist.data,
         expected_total_cents=form.expected_total_cents.data,
         join_plan=form.join_plan.data if form.join_plan else "",
+        asked=form.entry,
         user_id=viewer.user_id(),
         known_orders=viewer.known_orders(),
         answers=asking.given(form),
@@ -97,7 +99,15 @@ def _applicant(form: RegistrationForm) -> Applicant:
 
 
 def _decision(page: SessionView) -> capacity.Decision:
+    if page.by_application:
+        return capacity.Decision.REVIEW
     return capacity.Decision.WAITLIST if page.counters.waitlist_open else capacity.Decision.PLACE
+
+
+def _decide(page: SessionView, places: int) -> None:
+    """Raise the Refusal that says why so many places cannot be had; anybody may apply for them."""
+    if not page.by_application:
+        capacity.decide_entry(page.counters, places, accept_waitlist=True)
 
 
 def _closed_or_form(page: SessionView, form: RegistrationForm) -> ResponseReturnValue:
@@ -105,7 +115,7 @@ def _closed_or_form(page: SessionView, form: RegistrationForm) -> ResponseReturn
         return _show_form(page, form)
     try:
         capacity.check_open(page.window, clock.now(), is_member=viewer.is_member(form.email.data))
-        capacity.decide_entry(page.counters, 1, accept_waitlist=True)
+        _decide(page, 1)
     except Refusal as refusal:
         return _refused(page, form, refusal)
     return _show_form(page, form)
