@@ -25,7 +25,7 @@ from .desk import Page, rows_of_page
 _C, _R = ClubSession, Registration
 _LINE = (
     _C.id, _C.slug, _C.series, _C.title, _C.location, _C.starts_at, _C.ends_at, _C.time_zone, _C.status, _C.currency,
-    _C.capacity, _C.places_taken, _C.overbooked, _C.waitlist_capacity, _C.waitlist_taken,
+    _C.capacity, _C.places_taken, _C.overbooked, _C.waitlist_capacity, _C.waitlist_taken, _C.entry,
 )  # fmt: skip
 
 
@@ -82,7 +82,8 @@ class SessionLine:
     tally: Tally
     series: str | None = None
     """What the sessions that were repeated from one another share."""
-
+    by_application: bool = False
+    """Whether the committee chooses among those who apply."""
 
     @property
     def starts_on(self) -> date:
@@ -205,6 +206,7 @@ def _line(row: Row[Any], tally: Tally) -> SessionLine:
         counters=_counters(row),
         tally=tally,
         series=row.series,
+        by_application=row.entry is Entry.APPLICATION,
     )
 
 

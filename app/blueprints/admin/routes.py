@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...security import may
 from . import (
     actions,
+    applications,
     audit_log,
     bp,
     cases,
@@ -26,8 +27,8 @@ from .paging import page_url
 from .record_words import WORDS
 
 __all__ = [
-    "actions", "audit_log", "bp", "cases", "club_sessions", "door", "holds", "memberships", "money", "money_lists", "people",
-    "questions", "record", "registrations", "session_actions", "today",
+    "actions", "applications", "audit_log", "bp", "cases", "club_sessions", "door", "holds", "memberships", "money",
+    "money_lists", "people", "questions", "record", "registrations", "session_actions", "today",
 ]  # fmt: skip
 
 
