@@ -87,7 +87,7 @@ def test_committee_accepts_some_after_a_check_that_counts_who_is_told(pages: Pag
     orders = [apply(retreat, name=name) for name in ("Ana", "Ben", "Cai")]
     tokens = [the(Registration, order_id=order_of(order).id).token for order in orders]
     page = desk(pages)
-    assert "To be decided 3" in page.text
+    assert "To be decided3" in page.text
     check = pages.submit(-1, button="Accept", chosen=tokens[:2], message="Bring boots.")
     assert check.h1 == "Check before you accept 2 people" and "2 people, by e-mail" in check.text and "Bring boots." in check.text
     assert mails().count("accepted") == 0
@@ -145,7 +145,7 @@ def test_list_is_searched_and_filtered(pages: PageClient, retreat: ClubSession) 
     reserve(retreat, ben)
     assert status(ana) == "under_review"
     desk(pages)
-    assert "Ben Ng" not in pages.get(f"{DESK}?q=ana").text
+    assert "Ben Ng" not in pages.get(f"{DESK}?q=lee").text
     assert "Ana Lee" not in pages.get(f"{DESK}?status=in_reserve").text
     assert "Nobody fits that search" in pages.get(f"{DESK}?q=zoe").text
 
