@@ -1,6 +1,6 @@
 """Applications: when somebody applied, the reserve that places which come free are offered to, and its order.
 
-Revision 0007. SQLite cannot change a CHECK in place, and would make the table again and refuse while others refer to it; so its
+Revision 0008. SQLite cannot change a CHECK in place, and would make the table again and refuse while others refer to it; so its
 text is edited where SQLite keeps it, which is the way its documentation gives for changes that touch no row.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
