@@ -25,9 +25,11 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _wire_ground(app: Flask, settings: Settings) -> None:
+    from . import worker_counts
     from .logs import init_logs
     from .transaction import prepare_engine
 
+    worker_counts.share()
     init_logs(app)
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     pool = {} if settings.is_sqlite else {"pool_size": 8, "max_overflow": 8, "pool_pre_ping": True}
@@ -52,7 +54,7 @@ def _wire_outside(app: Flask, settings: Settings) -> None:
 
 
 def _wire_web(app: Flask, settings: Settings) -> None:
-    from . import cli, errors, security, templating, wording
+    from . import cli, errors, security, templating, watching, wording
     from .blueprints.accounts.routes import bp as accounts
     from .blueprints.admin.routes import bp as admin
     from .blueprints.checkout.routes import bp as checkout
@@ -63,6 +65,7 @@ def _wire_web(app: Flask, settings: Settings) -> None:
     from .blueprints.registration.routes import bp as registration
     from .blueprints.webhooks.routes import bp as webhooks
 
+    watching.init_watching(app, settings)
     security.init_security(app, settings)
     templating.init_templating(app)
     wording.init_wording(app)

@@ -55,6 +55,7 @@ class Settings:
     oidc_client_secret: str = ""
     redis_url: str = ""
     trusted_proxies: int = 0
+    metrics_token: str = ""
     development: bool = False
     checkout_origins: tuple[str, ...] = field(default=("https://checkout.stripe.com",))
 
@@ -114,6 +115,7 @@ def from_environment(environ: Mapping[str, str] | None = None, *, development: b
         oidc_client_secret=env.get("OIDC_CLIENT_SECRET", ""),
         redis_url=env.get("REDIS_URL", ""),
         trusted_proxies=_integer(env, "TRUSTED_PROXIES", 0, 0, 10),
+        metrics_token=env.get("METRICS_TOKEN", ""),
         development=development,
         checkout_origins=_origins(env.get("CHECKOUT_ORIGINS", ""), base),
     )

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import stripe
 
-from .. import clock
+from .. import clock, measures
 from ..config import Settings
 from ..transaction import end_read, require_none_open
 from .payments import (
@@ -183,7 +183,8 @@ class StripeGateway:
         require_none_open("calling Stripe")
         end_read()  # no pooled connection waits for Stripe
         try:
-            return call()
+            with measures.timing_stripe():
+                return call()
         except (stripe.RateLimitError, stripe.AuthenticationError, stripe.PermissionError) as error:
             # Turned away before acting. A wrong key is the operator's to mend; the same call then succeeds.
             raise GatewayBusy(_describe(error)) from error

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from ..config import current_settings
 from ..integrations import gateway
 from ..integrations.payments import CheckoutLine, CheckoutRequest
+from ..logs import request_id
 from ..models import ClubSession, Order, OrderItem, Payment, Registration
 from ..models.columns import new_reference, new_token
 from ..rules import holds
@@ -104,7 +105,7 @@ def add_payment(
         success_url=f"{base}/success?session_id={{CHECKOUT_SESSION_ID}}",
         cancel_url=f"{base}/cancelled",
         expires_at=expires_at,
-        metadata={**metadata, "orderId": order.reference},
+        metadata={**metadata, "orderId": order.reference, **_trace()},
     )
     values = {
         "order_id": order.id,
@@ -116,6 +117,11 @@ def add_payment(
         "next_check_at": now + holds.FIRST_CHECK,
     }
     return int(db.execute(insert(Payment).values(values).returning(Payment.id)).scalar_one())
+
+
+def _trace() -> dict[str, str]:
+    """The id of the request that this payment began in, so that a line of Stripe's record leads to ours."""
+    return {"requestId": request_id()} if request_id() else {}
 
 
 def add_next_payment(db: Session, order: Order, now: datetime) -> int:

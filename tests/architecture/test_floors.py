@@ -6,9 +6,11 @@ import pytest
 
 from tests.support.source import Source, sources, tell
 
-GROUND = ("config", "extensions", "transaction", "clock", "jobs", "logs", "scan_results", "worker_slots")
+GROUND = (
+    "config", "extensions", "transaction", "clock", "jobs", "logs", "measures", "scan_results", "worker_counts", "worker_slots",
+)  # fmt: skip
 """Known to every floor but rules; `jobs` and its slots are the queue that services put work into."""
-WEB = ("blueprints", "security", "errors", "templating", "cli", "demo", "")
+WEB = ("blueprints", "security", "errors", "templating", "watching", "cli", "demo", "")
 """The top: parse, show by a query or change by a use case, answer. "" is `create_app` itself."""
 MAY_IMPORT = {
     "rules": {"rules"},

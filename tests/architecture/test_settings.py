@@ -13,8 +13,9 @@ CONFIG = "app/config.py"
 NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 FLASKS_OWN = frozenset({"FLASK_DEBUG"})
 """Flask documents it; `flask run --debug` sets it."""
-MAY_READ = (CONFIG, "app/simulator/", "app/demo.py")
-"""The simulator is a program of its own and refuses a live key; the demo asks whether a name or database was chosen for it."""
+MAY_READ = (CONFIG, "app/simulator/", "app/demo.py", "app/worker_counts.py")
+"""The simulator is a program of its own and refuses a live key; the demo asks whether a name or database was chosen for
+it; what one library reads from the environment is set there before it is imported."""
 
 
 def variables(config: Source) -> set[str]:
