@@ -10,8 +10,8 @@ from flask import Flask
 from sqlalchemy import update
 
 from app import clock as club_clock
-from app.models import AuditEntry, Case, Refund, Registration
-from app.queries import due_work
+from app.models import AuditEntry, Case, Order, Refund, Registration
+from app.queries import due_work, orders
 from app.rules.refunds import LONGEST_REST, next_look_at
 from app.rules.refusals import InvalidInput
 from app.rules.statuses import PaymentState, RefundStatus
@@ -133,6 +133,15 @@ def test_failed_refund_paid_otherwise_leaves_the_books_where_the_money_came_from
     assert (paid.actor, paid.detail["means"], paid.detail["cents"]) == ("user:1", means.value, 1200)
     work()
     assert reconciling.reconcile().in_order and health_check.findings() == []
+
+
+def test_persons_page_says_that_the_refund_failed_until_it_is_paid_otherwise(app: Flask, failed: int) -> None:
+    token = the(Order).token
+    before = orders.page(token)
+    failed_refunds.paid_by_hand(failed, "user:1", means=Means.CASH)
+    after = orders.page(token)
+    assert before is not None and before.refund_failed and before.refunded_cents == 0
+    assert after is not None and not after.refund_failed and after.by_hand_cents == 1200
 
 
 def test_two_clicks_book_one_payment_back(app: Flask, failed: int) -> None:

@@ -19,6 +19,7 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import update
 
+from app import jobs
 from app.models import ClubSession, OutgoingEmail, Payment, Registration, User
 from app.services import health_check
 from app.transaction import transaction
@@ -118,6 +119,19 @@ def test_worker_once_does_what_is_due_and_says_how_much(
     done = flask("worker", "--once")
     assert done.exit_code == 0 and "holds ended: 1" in done.output and "mails sent: 1" in done.output
     assert order_of(token).status == "expired"
+
+
+def test_worker_once_exits_1_and_names_what_failed(
+    flask: Callable[..., Result], stripe_simulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> int:
+        raise RuntimeError("broken")
+
+    monkeypatch.setitem(jobs._scans, "refunds sent", broken)
+    begin(make_free_club_session(), expected_price_cents=0)
+    done = flask("worker", "--once")
+    assert done.exit_code == 1 and "Failed: refunds sent." in done.output
+    assert "mails sent: 1" in done.output, "the rest was done"
 
 
 def test_reconcile_exits_0_in_order_and_1_while_something_is_open(
