@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, or_, select
 
 from ..extensions import db
-from ..models import AuditEntry, ClubSession, Order, OrderItem, OutgoingEmail, Payment, Refund, Registration, User
+from ..models import AuditEntry, ClubSession, Membership, Order, OrderItem, OutgoingEmail, Payment, Refund, Registration, User
 from . import desk_people
 from .desk import Page, rows_of_page
 
@@ -27,6 +27,7 @@ class Subject:
     label: str
     slug: str | None = None
     registration_token: str | None = None
+    user_id: int | None = None
     session_title: str | None = None
     currency: str | None = None
 
@@ -146,12 +147,19 @@ def _mails(ids: set[int]) -> Iterable[tuple[int, Subject]]:
 
 
 def _people(ids: set[int]) -> Iterable[tuple[int, Subject]]:
-    return [(row.id, Subject(row.name)) for row in db.session.execute(select(User.id, User.name).where(User.id.in_(ids)))]
+    rows = db.session.execute(select(User.id, User.name, User.deleted_at).where(User.id.in_(ids)))
+    return [(row.id, Subject(row.name, user_id=None if row.deleted_at else row.id)) for row in rows]
+
+
+def _memberships(ids: set[int]) -> Iterable[tuple[int, Subject]]:
+    whose = select(Membership.id, User.id.label("user_id"), User.name, User.deleted_at).join(User, User.id == Membership.user_id)
+    rows = db.session.execute(whose.where(Membership.id.in_(ids)))
+    return [(row.id, Subject(row.name, user_id=None if row.deleted_at else row.user_id)) for row in rows]
 
 
 _READERS = {
     "club_session": _sessions, "registration": _bookings, "order": _orders, "refund": _refunds, "outgoing_email": _mails,
-    "user": _people,
+    "user": _people, "membership": _memberships,
 }  # fmt: skip
 
 

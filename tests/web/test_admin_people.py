@@ -10,6 +10,7 @@ from flask import Flask
 from app import clock as app_clock
 from app.models import ClubSession, Order, OrderItem, Registration, SignIn, User
 from app.rules.statuses import ItemKind, OrderStatus, PaymentState, RegistrationStatus, Role
+from app.services import audit
 from app.transaction import transaction
 from tests.support.accounts import cheap_hashing
 from tests.support.booking import begin, order_of
@@ -173,6 +174,18 @@ def test_student_is_approved_and_withdrawn_with_a_reason(staff: PageClient) -> N
     staff.submit("/student", reason="finished")
     assert "has student prices no more" in staff.submit("/student", button="End student prices").text
     assert not the(User, id=person.id).is_student
+
+
+def test_record_leads_to_the_person_it_is_about(staff: PageClient) -> None:
+    person, gone = make_user(name="Mere Tūhoe"), make_user(name="(forgotten)", deleted_at=app_clock.now())
+    own = make_membership(person)
+    with transaction() as db:
+        for user in (person, gone):
+            audit.record(db, audit.COMMAND, "student_approved", "user", user.id, reason="showed a card")
+        audit.record(db, audit.COMMAND, "membership_ended", "membership", own.id, reason="left")
+    page = staff.get("/admin/audit")
+    assert page.links["Mere Tūhoe"].endswith(f"/admin/people/{person.id}") and "(forgotten)" in page.text
+    assert page.html.count(f"/admin/people/{person.id}") == 2 and "(forgotten)" not in page.links
 
 
 @pytest.mark.parametrize("role", [Role.NONE, Role.DESK])
