@@ -56,6 +56,7 @@ class Settings:
     redis_url: str = ""
     trusted_proxies: int = 0
     metrics_token: str = ""
+    checkouts_at_once: int = 24
     development: bool = False
     checkout_origins: tuple[str, ...] = field(default=("https://checkout.stripe.com",))
 
@@ -116,6 +117,7 @@ def from_environment(environ: Mapping[str, str] | None = None, *, development: b
         redis_url=env.get("REDIS_URL", ""),
         trusted_proxies=_integer(env, "TRUSTED_PROXIES", 0, 0, 10),
         metrics_token=env.get("METRICS_TOKEN", ""),
+        checkouts_at_once=_integer(env, "CHECKOUTS_AT_ONCE", 24, 1, 1000),
         development=development,
         checkout_origins=_origins(env.get("CHECKOUT_ORIGINS", ""), base),
     )

@@ -28,6 +28,7 @@ from .payments import (
     SignatureInvalid,
 )
 from .stripe_objects import checkout_from, event_from, movement_from, refund_from
+from .turnstile import TurnedAway, Turnstile
 
 T = TypeVar("T")
 
@@ -36,6 +37,7 @@ TIMEOUT_SECONDS = (3, 10)  # connect, read: the SDK's own default waits 80 s
 RETRIES = 2
 RETRIES_WHILE_SOMEBODY_WAITS = 1
 
+
 class StripeGateway:
     """Calls Stripe (or whatever ``STRIPE_API_BASE`` names) with a bounded time, never inside a transaction."""
 
@@ -43,6 +45,7 @@ class StripeGateway:
         stripe.enable_telemetry = False  # else it writes to the home directory, and dies where there is none
         self._live = settings.live
         self._secrets = settings.stripe_webhook_secrets
+        self._turnstile = Turnstile(settings.checkouts_at_once)
         self._client = stripe.StripeClient(
             settings.stripe_secret_key,
             base_addresses={"api": settings.stripe_api_base},
@@ -81,7 +84,12 @@ class StripeGateway:
     def create_checkout(self, params: Mapping[str, Any], idempotency_key: str) -> Checkout:
         """Create it, or get the one that this key already made."""
         options = {"idempotency_key": idempotency_key, "max_network_retries": RETRIES_WHILE_SOMEBODY_WAITS}
-        return _checkout(self._call(lambda: self._client.v1.checkout.sessions.create(params, options)))  # type: ignore[arg-type]
+        try:
+            with self._turnstile.passing():
+                create = self._client.v1.checkout.sessions.create
+                return _checkout(self._call(lambda: create(params, options)))  # type: ignore[arg-type]
+        except TurnedAway as error:
+            raise GatewayBusy("too many calls wait for Stripe") from error
 
     def retrieve_checkout(self, checkout_id: str) -> Checkout:
         """Fetch it with its payment, which alone says that a delayed method failed; GatewayMissing when Stripe has none."""

@@ -20,7 +20,7 @@ from tests.processes.house import children_of, end, free_port
 from tests.support.database import ROOT
 from tests.support.settings import SECRET_KEY, STRIPE_KEY, WEBHOOK_SECRET
 
-WORKERS, THREADS = 2, 8
+WORKERS, THREADS = 2, 32
 LONGEST = 60.0
 
 
