@@ -5,6 +5,7 @@ from .account_second_factors import RecoveryCode, SecondFactor
 from .account_sign_ins import SignIn
 from .account_tokens import AccountToken, TokenPurpose
 from .audit import AuditEntry
+from .booking_notes import BookingNote
 from .cases import Case
 from .club_sessions import ClubSession
 from .comparison_requests import ComparisonRequest
@@ -23,6 +24,7 @@ __all__ = [
     "AccountIdentity",
     "AccountToken",
     "AuditEntry",
+    "BookingNote",
     "Case",
     "ClubSession",
     "ComparisonRequest",

@@ -59,3 +59,6 @@ class OrderItem(Base):
     """What is charged and why, when that takes more to say than amount and quantity (a member's own place, then guests' at
     another price): each ``{name, unit_amount_cents, quantity, note, reason, saved_cents}``. Σ lines = amount × quantity."""
     registration_id: Mapped[int | None] = mapped_column(sa.ForeignKey("registrations.id"), index=True)
+    """The booking it is for. In another order than the booking's own it is a difference: what a change of it costs more."""
+    added_places: Mapped[int] = mapped_column(default=0, server_default="0")
+    """For a difference: how many places were added for it, and go again when it is not paid."""

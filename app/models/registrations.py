@@ -46,6 +46,8 @@ class Registration(Base):
     price_cents: Mapped[int]
     """What the booking costs in all, frozen when the hold was made (promise 15)."""
     amount_paid_cents: Mapped[int] = mapped_column(default=0)
+    owed_cents: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Asked for since and not paid yet: the difference of a move, or places added. It has an order of its own."""
     is_member: Mapped[bool] = mapped_column(default=False)
     """Whether the person was a member when the place was held: for the price and for members-first waitlists."""
     answers: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)

@@ -1,6 +1,6 @@
 """One registration with its whole history, as staff see it: facts, money, mails and the record. Called by the admin blueprint.
 
-Seven statements, however much has happened to it. Its token opens the person's own page, so only staff are shown any of this.
+Eight statements, however much has happened to it. Its token opens the person's own page, so only staff are shown any of this.
 """
 
 from __future__ import annotations
@@ -13,9 +13,17 @@ from typing import Any
 from sqlalchemy import Row, and_, or_, select
 
 from ..extensions import db
-from ..models import AuditEntry, Case, ClubSession, Order, OrderItem, OutgoingEmail, Payment, Refund, Registration
+from ..models import AuditEntry, BookingNote, Case, ClubSession, Order, OrderItem, OutgoingEmail, Payment, Refund, Registration
 from ..rules.refunds import Terms, refundable_cents
-from ..rules.statuses import UNDECIDED, WAITING, OrderStatus, RefundStatus, RegistrationStatus, SessionStatus
+from ..rules.statuses import (
+    UNDECIDED,
+    WAITING,
+    OrderStatus,
+    PaymentState,
+    RefundStatus,
+    RegistrationStatus,
+    SessionStatus,
+)
 from . import desk_people
 from .desk_record import MailState
 from .questions import answer_rows
@@ -52,6 +60,9 @@ class RegistrationPage:
     r: Registration
     session: ClubSession
     order: Order
+    differences: Sequence[Order]
+    """Orders for what changes of the booking cost more, oldest first."""
+    notes: Sequence[BookingNote]
     payments: Sequence[Payment]
     refunds: Sequence[Refund]
     mails: Sequence[MailLine]
@@ -84,6 +95,29 @@ class RegistrationPage:
         return self.r.status is RegistrationStatus.HELD and self.order.status is OrderStatus.PENDING
 
     @property
+    def open_difference(self) -> Order | None:
+        """The order of a difference that may still be paid."""
+        return next((order for order in self.differences if order.status is OrderStatus.PENDING), None)
+
+    @property
+    def to_pay_cents(self) -> int:
+        """What could be taken by hand now: the booking's own order while it is kept or offered, or what it owes since."""
+        if self.r.status in (RegistrationStatus.HELD, RegistrationStatus.OFFERED):
+            return self.order.total_cents if self.order.status is OrderStatus.PENDING else 0
+        return self.r.owed_cents if self.r.status is RegistrationStatus.REGISTERED else 0
+
+    @property
+    def may_change(self) -> bool:
+        """Confirmed, and nothing is owed for it: it can be moved and given other places."""
+        return self.r.status is RegistrationStatus.REGISTERED and not self.r.owed_cents
+
+    @property
+    def may_serve(self) -> bool:
+        """Waits, and is not paying for that just now: it can be given a place out of turn."""
+        paid = self.r.payment_status is PaymentState.PAID
+        return self.r.status is RegistrationStatus.WAITLISTED and (paid or self.order.hold_expires_at is None)
+
+    @property
     def may_resend(self) -> bool:
         return self.r.status in WITH_LETTER
 
@@ -108,45 +142,49 @@ class RegistrationPage:
 def page(token: str) -> RegistrationPage | None:
     """The registration behind a token, or None."""
     row = db.session.execute(
-        select(Registration, ClubSession, Order, OrderItem.id.label("item_id"))
+        select(Registration, ClubSession, Order)
         .join(ClubSession, ClubSession.id == Registration.club_session_id)
         .join(Order, Order.id == Registration.order_id)
-        .join(OrderItem, OrderItem.registration_id == Registration.id)
         .where(Registration.token == token)
     ).first()
     if row is None:
         return None
-    order_id = row.Order.id
-    payments = db.session.execute(select(Payment).where(Payment.order_id == order_id).order_by(Payment.id)).scalars().all()
+    mine = select(OrderItem.id, Order).join(Order, Order.id == OrderItem.order_id)
+    lines = db.session.execute(mine.where(OrderItem.registration_id == row.Registration.id).order_by(OrderItem.id)).all()
+    ids = [line.Order.id for line in lines]
+    payments = db.session.execute(select(Payment).where(Payment.order_id.in_(ids)).order_by(Payment.id)).scalars().all()
     # A refund without a line is of a payment that bought nothing: it belongs to the history of everything in the order.
-    own = or_(Refund.order_item_id == row.item_id, Refund.order_item_id.is_(None))
+    own = or_(Refund.order_item_id.in_([line.id for line in lines]), Refund.order_item_id.is_(None))
     sent_back = select(Refund).where(Refund.payment_id.in_([p.id for p in payments]), own).order_by(Refund.id)
     refunds = db.session.execute(sent_back).scalars().all()
-    letters = select(OutgoingEmail).where(OutgoingEmail.order_id == order_id).order_by(OutgoingEmail.id)
-    mails = db.session.execute(letters).scalars()
-    entries = _entries(row.Registration.id, order_id, [refund.id for refund in refunds])
-    names = desk_people.names([*(entry.actor for entry in entries), *(refund.actor for refund in refunds)])
+    letters = select(OutgoingEmail).where(OutgoingEmail.order_id.in_(ids)).order_by(OutgoingEmail.id)
+    entries = _entries(row.Registration.id, ids, [refund.id for refund in refunds])
+    noted = select(BookingNote).where(BookingNote.registration_id == row.Registration.id).order_by(BookingNote.id)
+    notes = db.session.execute(noted).scalars().all()
+    names = desk_people.names(one.actor for found in (entries, refunds, notes) for one in found)
     cases = select(Case.id).where(
-        Case.closed_at.is_(None), or_(Case.order_id == order_id, Case.payment_id.in_([p.id for p in payments]))
+        Case.closed_at.is_(None), or_(Case.order_id.in_(ids), Case.payment_id.in_([p.id for p in payments]))
     )
     return RegistrationPage(
         r=row.Registration,
         session=row.ClubSession,
         order=row.Order,
+        differences=[line.Order for line in lines if line.Order.id != row.Order.id],
+        notes=notes,
         payments=payments,
         refunds=refunds,
-        mails=[_mail(mail) for mail in mails],
+        mails=[_mail(mail) for mail in db.session.execute(letters).scalars()],
         events=[Event(e.created_at, e.actor, names.get(e.actor), e.action, e.subject_kind, e.detail) for e in entries],
         open_cases=db.session.execute(cases.order_by(Case.id)).scalars().all(),
         by_name=names,
     )
 
 
-def _entries(registration_id: int, order_id: int, refund_ids: Sequence[int]) -> Sequence[Row[Any]]:
-    """The record about this booking, its order and its refunds, oldest first."""
+def _entries(registration_id: int, order_ids: Sequence[int], refund_ids: Sequence[int]) -> Sequence[Row[Any]]:
+    """The record about this booking, its orders and its refunds, oldest first."""
     about = or_(
         and_(AuditEntry.subject_kind == "registration", AuditEntry.subject_id == registration_id),
-        and_(AuditEntry.subject_kind == "order", AuditEntry.subject_id == order_id),
+        and_(AuditEntry.subject_kind == "order", AuditEntry.subject_id.in_(order_ids)),
         and_(AuditEntry.subject_kind == "refund", AuditEntry.subject_id.in_(refund_ids)),
     )
     columns = (AuditEntry.created_at, AuditEntry.actor, AuditEntry.action, AuditEntry.subject_kind, AuditEntry.detail)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 from ..extensions import db
 from ..models import ClubSession, Membership, Order, OrderItem, Payment, Refund, Registration
 from ..rules import refunds
+from ..rules.addresses import has_mailbox
 from ..rules.statuses import ItemKind, OrderStatus, PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
 from .questions import answer_rows
 
@@ -25,6 +26,7 @@ class RegistrationView:
     """A booking as its holder sees it, with the session it is for."""
 
     id: int
+    order_id: int | None
     token: str
     reference: str
     name: str
@@ -110,6 +112,16 @@ class OrderView:
     paid_by_hand: bool
     items: Sequence[ItemView]
     refunds: Sequence[RefundView]
+
+    @property
+    def has_mailbox(self) -> bool:
+        """Whether anything about it is mailed: somebody who paid at the door may have given no address."""
+        return has_mailbox(self.email)
+
+    @property
+    def difference(self) -> bool:
+        """Whether it asks for what a change of a booking costs more: the booking itself has another order."""
+        return any(item.registration is not None and item.registration.order_id != self.id for item in self.items)
 
     @property
     def refunded_cents(self) -> int:
@@ -217,6 +229,7 @@ def _item(
     if r is not None and c is not None:
         view = RegistrationView(
             id=r.id,
+            order_id=r.order_id,
             token=r.token,
             reference=r.reference,
             name=r.name,

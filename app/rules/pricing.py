@@ -127,3 +127,10 @@ def check_expected(
     total = quoted.total_cents if total_cents is None else total_cents
     if expected_cents != quoted.unit_cents or (expected_total_cents is not None and expected_total_cents != total):
         raise PriceChanged(unit_cents=quoted.unit_cents, currency=quoted.currency)
+
+
+def price_of_last(unit_cents: list[int], total_cents: int, places: int, given_up: int) -> int:
+    """What the last ``given_up`` of ``places`` places cost: guests' while the booking is as it was sold, else their share."""
+    if len(unit_cents) == places and sum(unit_cents) == total_cents:
+        return sum(unit_cents[places - given_up :])
+    return total_cents * given_up // places

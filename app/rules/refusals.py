@@ -176,6 +176,13 @@ class StripeAway(Refusal):
     )
 
 
+class CheckoutNotEnded(Refusal):
+    """Staff want to take money by hand, and Stripe cannot be asked whether the person can still pay by card."""
+
+    status = 503
+    text = words("Stripe cannot be reached, so the person could still pay by card. Nothing was booked. Try again in a minute.")
+
+
 class InvalidInput(Refusal):
     """What was typed cannot be used; ``problem`` says what to do about it."""
 

@@ -14,10 +14,10 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from .. import clock
-from ..models import ClubSession, Order, Registration, User
+from ..models import ClubSession, Order, Registration
 from ..models.columns import new_reference, new_token
-from ..queries import club_sessions, memberships
-from ..rules import money, pricing
+from ..queries import desk_quotes
+from ..rules import money
 from ..rules.addresses import no_address, normalise_email
 from ..rules.capacity import check_places
 from ..rules.pricing import Quote, Reason
@@ -76,14 +76,6 @@ class Added:
     again: bool = False
 
 
-def quote_for(db: Session, club_session: ClubSession, email: str | None, places: int, now: datetime) -> Quote:
-    """The session's price for so many places: a member's or a student's when the address is theirs. Staff vouch for it."""
-    user_id = None if email is None else db.execute(select(User.id).where(User.email == email)).scalar_one_or_none()
-    standing = memberships.standing(db, user_id, email, now)
-    prices = club_sessions.prices(club_session)
-    return pricing.quote(prices, places, is_member=standing.is_member, is_student=standing.is_student, now=now)
-
-
 @retried
 def add(slug: str, wanted: Wanted, actor: str) -> Added:
     """Add the booking with everything that belongs to it, or raise the Refusal that says why not.
@@ -96,7 +88,7 @@ def add(slug: str, wanted: Wanted, actor: str) -> Added:
         if (before := _made_before(db, wanted.once)) is not None:
             return before
         _check(db, club_session, wanted, now)
-        quote = quote_for(db, club_session, wanted.email, wanted.places, now)
+        quote = desk_quotes.for_address(db, club_session, wanted.email, wanted.places, now)
         lines = _lines(club_session.title, wanted, quote)
         total = sum(line.amount_cents for line in lines)
         if wanted.how is How.LINK and not money.chargeable(total, quote.currency):

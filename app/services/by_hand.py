@@ -35,7 +35,8 @@ def settle(db: Session, order: Order, means: Means | None, actor: str, now: date
     if means is None and order.total_cents:
         raise AssertionError(f"order {order.id} costs something: say how it was paid")
     unsettled = select(Payment.id).where(Payment.order_id == order.id, Payment.status.in_(UNSETTLED))
-    if order.status is not OrderStatus.PENDING or db.execute(unsettled).first() is not None:
+    ended = order.status is not OrderStatus.PENDING or order.cancel_requested_at is not None
+    if ended or db.execute(unsettled).first() is not None:
         raise OrderNotOpen
     payment_id = _record(db, order, means, now) if means is not None and order.total_cents else None
     items = db.execute(select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.id)).scalars().all()

@@ -16,7 +16,7 @@ from ..rules import refunds as refund_rules
 from ..rules.refusals import OrderNotOpen
 from ..rules.statuses import TAKEN, UNDECIDED, WAITING, OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
-from . import audit, calendars, letters, orders, paying_back, places, waitlist
+from . import audit, bookings, calendars, difference_item, letters, orders, paying_back, places, waitlist
 
 _S = RegistrationStatus
 CANCELLABLE = WAITING | UNDECIDED | {_S.OFFERED, _S.REGISTERED}
@@ -34,7 +34,7 @@ def cancel_order(order_token: str, actor: str = audit.GUEST, *, when_replaced: b
         order_id = db.execute(select(Order.id).where(Order.token == order_token)).scalar_one_or_none()
         if order_id is None:
             raise OrderNotOpen
-        order = orders.lock(db, order_id)
+        order = _lock(db, order_id)
         items = db.execute(select(OrderItem).where(OrderItem.order_id == order_id).order_by(OrderItem.id)).scalars().all()
         struck: dict[int, int] = {}
         back = [_cancel_item(db, item, actor, now, when_replaced, struck) for item in items]
@@ -58,6 +58,8 @@ def _cancel_item(
     if item.registration_id is None:
         return None
     club_session, registration = _locked(db, item.registration_id)
+    if registration.order_id != item.order_id:
+        return None  # a difference: the booking is cancelled with its own order
     before = registration.status
     waiting, confirmed = (before is status for status in (_S.WAITLISTED, _S.REGISTERED))
     if now >= club_session.starts_at or before not in CANCELLABLE:
@@ -70,7 +72,8 @@ def _cancel_item(
     give_back(db, registration, before)
     audit.record(db, actor, "cancelled", "registration", registration.id, places=registration.places, when_replaced=bool(wish))
     cents = registration.amount_paid_cents if waiting else terms.back_cents(registration.amount_paid_cents)
-    owed = paying_back.owe_for_item(db, item, registration, cents, "cancelled", actor) if in_time else 0
+    owed = paying_back.owe_for_booking(db, registration, cents, "cancelled", actor) if in_time else 0
+    difference_item.let_go(db, registration.id, now)
     if confirmed:
         struck[registration.id] = calendars.strike_out(db, club_session.id)
     waitlist.deal(db, club_session.id, actor, freed=registration.places if before in TAKEN else 0)
@@ -83,6 +86,16 @@ def give_back(db: Session, registration: Registration, before: RegistrationStatu
         places.release(db, registration.club_session_id, registration.places)
     elif before in WAITING:
         places.leave_waitlist(db, registration.club_session_id, registration.places)
+
+
+def _lock(db: Session, order_id: int) -> Order:
+    """The order, and those of its bookings' differences: their payments may be refunded too."""
+    order = orders.lock(db, order_id)
+    mine = select(OrderItem.registration_id).where(OrderItem.order_id == order_id, OrderItem.registration_id.is_not(None))
+    for registration_id in db.execute(mine.order_by(OrderItem.registration_id)).scalars().all():
+        if registration_id is not None:
+            bookings.lock_orders(db, registration_id)
+    return order
 
 
 def terms_of(club_session: ClubSession) -> refund_rules.Terms:

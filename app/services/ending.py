@@ -5,7 +5,7 @@ The order is always expire at Stripe → look → act (promise 10). Called by ch
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from ..integrations import gateway
 from ..integrations.payments import Checkout, GatewayError, GatewayMissing, GatewayRefused
 from ..models import Order, Payment
 from ..rules import holds
-from ..rules.refusals import OrderNotOpen
+from ..rules.refusals import CheckoutNotEnded, OrderNotOpen
 from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus
 from ..transaction import retried, transaction
 from . import audit, fulfilment, orders, releasing
@@ -82,6 +82,24 @@ def settle_payment(payment_id: int) -> None:
     attempt = _attempt(Payment.id == payment_id, Payment.status.in_(UNSETTLED))
     if attempt is not None:
         settle(attempt)
+
+
+def end_checkout(payment_id: int) -> None:
+    """End the Checkout of an order that goes on without it: expire, look, record. What was paid meanwhile is fulfilled.
+
+    Raises CheckoutNotEnded when Stripe cannot say that it can no longer be paid.
+    """
+    attempt = _attempt(Payment.id == payment_id, Payment.status.in_(UNSETTLED))
+    if attempt is None:
+        return
+    try:
+        checkout = _look(replace(attempt, over=True))
+    except GatewayMissing as error:
+        _cannot_exist(replace(attempt, over=False), str(error))
+    except GatewayError as error:
+        raise CheckoutNotEnded from error
+    else:
+        _apply(replace(attempt, over=False), checkout)
 
 
 def settle(attempt: _Attempt) -> None:

@@ -2,7 +2,7 @@
 
 Accounts: ``stripe:clearing`` (what Stripe holds for us), ``cash:desk`` and ``bank:account`` (taken by hand, without Stripe),
 ``revenue:<kind>``, ``owed:refunds`` (to be given back), ``suspense`` (money that fits no order, a case is open), ``fees:stripe``,
-``disputes``.
+``disputes``, ``moved:bookings`` (on its way from one session to another; always zero afterwards).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ OWED = "owed:refunds"
 SUSPENSE = "suspense"
 FEES = "fees:stripe"
 DISPUTES = "disputes"
+MOVED = "moved:bookings"
 HELD_AT = {"stripe": CLEARING, "cash": CASH, "bank": BANK}
 """Where the money of a payment lies, by the payment's ``provider``."""
 

@@ -26,17 +26,20 @@ STARTS_MEMBERSHIP = ("confirmation", "membership_started")
 
 def owe_order_letter(
     db: Session, template: str, order_id: int, *, key: str, refund_cents: int | None = None, lost: Sequence[int] = (),
-    struck: Mapping[int, int] = MappingProxyType({}),
+    struck: Mapping[int, int] = MappingProxyType({}), left: Mapping[str, Any] | None = None,
 ) -> None:
     """Owe one mail about this order to the person who ordered, once for each ``key``. Two statements and one insert.
 
     ``lost``: ids of the items that could not be had any more, so that the mail says so and not that they are there.
     ``struck``: ids of the registrations that leave the person's calendar, each with the number `calendars` gave it.
+    ``left``: the session that a moved booking was in before (``left_session``).
     """
     order = db.execute(select(Order).where(Order.id == order_id).execution_options(populate_existing=True)).scalar_one()
     context = _context(db, order, lost, struck, may_sign_up=template in STARTS_MEMBERSHIP)
     if any(item["membership"] and item["membership"]["password_url"] for item in context["items"]):
         context["mail_key"] = f"{template}:{key}"
+    if left is not None:
+        context["left"] = dict(left)
     if refund_cents is not None:
         context["refund"] = {"amount_cents": refund_cents, "by_hand": _paid_by_hand(db, order.id)}
     outbox.owe(db, dedupe_key=f"{template}:{key}", to=order.email, template=template, context=context, order_id=order.id)
@@ -46,6 +49,12 @@ def owe_with(db: Session, template: str, order_id: int, key: str, **more: Any) -
     """Owe one mail about this order that says more than the order does, once for each ``key``."""
     order = db.execute(select(Order).where(Order.id == order_id).execution_options(populate_existing=True)).scalar_one()
     outbox.owe(db, dedupe_key=key, to=order.email, template=template, context=_context(db, order) | more, order_id=order_id)
+
+
+def left_session(registration: Registration, club_session: ClubSession, struck: int) -> dict[str, Any]:
+    """The session that a booking leaves, to be told of and struck out of the person's calendar under the number ``struck``."""
+    left = _session(current_settings().site_url, registration, club_session, 0)
+    return left | {"calendar_cancelled": True, "calendar_sequence": struck}
 
 
 def forget_link(db: Session, context: Mapping[str, Any]) -> None:

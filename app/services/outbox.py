@@ -35,9 +35,9 @@ RETRY_AFTER = timedelta(minutes=5)
 """How long a worker may take over one mail before another may, and how long a failed one rests."""
 TRIES = 48
 """Four hours of trying, then a person must look."""
-WITH_CALENDAR = frozenset({"confirmation"})
+WITH_CALENDAR = frozenset({"confirmation", "moved"})
 """Templates whose mail puts each session it is about into the calendar; others strike out those they name as struck."""
-WITH_QR = frozenset({"confirmation"})
+WITH_QR = frozenset({"confirmation", "moved"})
 """Templates whose mail shows a code for the door for each booking that it is about."""
 _M = OutgoingEmail
 _OWED = (_M.sent_at.is_(None), _M.failed_at.is_(None))
@@ -202,7 +202,8 @@ def _calendar_files(mail: Row[Any]) -> list[dict[str, str]]:
     """
     sessions = [item["session"] for item in mail.context.get("items", ()) if item.get("session")]
     told = [session for session in sessions if mail.template in WITH_CALENDAR or session.get("calendar_cancelled")]
-    return [_stored(_calendar_file(session, mail.created_at)) for session in told]
+    left = [mail.context["left"]] if "left" in mail.context else []
+    return [_stored(_calendar_file(session, mail.created_at)) for session in [*left, *told]]
 
 
 def _calendar_file(session: Mapping[str, Any], changed_at: datetime) -> Attachment:

@@ -1,31 +1,51 @@
-"""Owes money back for one line of an order: the refund's row and the books, in the caller's transaction with the order locked."""
+"""Owes money back for lines of orders: the refund's row and the books, in the caller's transaction with the orders locked.
+
+A booking may have been paid in several orders: its own, and one for each difference. No more goes back for a line than it cost.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ..models import OrderItem, Payment, Registration
-from ..rules.statuses import PaymentStatus
+from ..models import OrderItem, Payment, Refund, Registration
+from ..rules.statuses import PaymentStatus, RefundStatus
 from . import ledger, refunds
 
 
-def owe_for_item(db: Session, item: OrderItem, registration: Registration, cents: int, reason: str, actor: str) -> int:
-    """Owe ``cents`` of what was paid for this line, never more than is left of its payment; returns what is owed now."""
-    cents = min(cents, registration.amount_paid_cents)
-    return owe_for_line(db, item, cents, reason, actor, club_session_id=registration.club_session_id)
+def owe_for_booking(db: Session, registration: Registration, cents: int, reason: str, actor: str) -> int:
+    """Owe ``cents`` of what was paid for this booking, the newest payment first; returns what is owed now."""
+    cents, owed = min(cents, registration.amount_paid_cents), 0
+    items = select(OrderItem).where(OrderItem.registration_id == registration.id).order_by(OrderItem.id.desc())
+    for item in db.execute(items).scalars().all():
+        owed += owe_for_line(db, item, cents - owed, reason, actor, club_session_id=registration.club_session_id)
+    return owed
+
+
+def kept_cents(db: Session, registration: Registration) -> int:
+    """What was paid for this booking and has not been promised back."""
+    back = (
+        select(func.coalesce(func.sum(Refund.amount_cents), 0))
+        .join(OrderItem, OrderItem.id == Refund.order_item_id)
+        .where(OrderItem.registration_id == registration.id, Refund.status != RefundStatus.FAILED)
+    )
+    return registration.amount_paid_cents - int(db.execute(back).scalar_one())
 
 
 def owe_for_line(
     db: Session, item: OrderItem, cents: int, reason: str, actor: str, *, club_session_id: int | None = None
 ) -> int:
-    """Owe ``cents`` for a line of any kind, never more than its price nor than is left of its payment; returns what is owed."""
+    """Owe ``cents`` for a line of any kind, never more than is left of its price and of its payment; returns what is owed."""
+    promised = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(
+        Refund.order_item_id == item.id, Refund.status != RefundStatus.FAILED
+    )
+    cents = min(cents, item.unit_amount_cents * item.quantity - int(db.execute(promised).scalar_one()))
     if cents <= 0:
         return 0
     payment, left = _kept_payment(db, item.order_id)
     if payment is None:
         return 0
-    cents = min(cents, item.unit_amount_cents * item.quantity, left)
+    cents = min(cents, left)
     refund_id = refunds.add_refund(db, payment.id, cents, reason, actor, order_item_id=item.id)
     ledger.book(
         db,

@@ -11,7 +11,7 @@ from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..models import OrderItem, Payment, Refund, Registration
-from ..rules.statuses import ENDED, PaymentState, PaymentStatus, RefundStatus
+from ..rules.statuses import ENDED, PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
 from . import membership_spans
 
 GONE = (RefundStatus.PENDING, RefundStatus.SUCCEEDED)
@@ -37,7 +37,8 @@ def bought_nothing(db: Session, item: OrderItem) -> None:
     cents = item.unit_amount_cents * item.quantity
     if cents and item.registration_id is not None:
         values = {"payment_status": PaymentState.PAID, "amount_paid_cents": cents}
-        db.execute(update(Registration).where(Registration.id == item.registration_id).values(values))
+        own = (Registration.id == item.registration_id, Registration.order_id == item.order_id)  # a difference changes nothing
+        db.execute(update(Registration).where(*own).values(values))
 
 
 def _kept_cents(db: Session, order_id: int) -> int:
@@ -68,10 +69,23 @@ def _line(db: Session, order_item_id: int, actor: str) -> None:
     back = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(
         Refund.order_item_id == order_item_id, Refund.status.in_(GONE)
     )
+    membership_spans.end_refunded_item(db, order_item_id, int(db.execute(back).scalar_one()), actor)
+    registration_id = db.execute(select(OrderItem.registration_id).where(OrderItem.id == order_item_id)).scalar_one()
+    if registration_id is not None:
+        mark_booking(db, registration_id)
+
+
+def mark_booking(db: Session, registration_id: int) -> None:
+    """Say how a booking's money stands by all its lines, its differences' too: still owed, paid, part or all of it back."""
+    back = (
+        select(func.coalesce(func.sum(Refund.amount_cents), 0))
+        .join(OrderItem, OrderItem.id == Refund.order_item_id)
+        .where(OrderItem.registration_id == registration_id, Refund.status.in_(GONE))
+    )
     gone = int(db.execute(back).scalar_one())
-    membership_spans.end_refunded_item(db, order_item_id, gone, actor)
-    part = PaymentState.PARTIALLY_REFUNDED if gone else PaymentState.PAID
-    status = case((Registration.amount_paid_cents <= gone, PaymentState.REFUNDED.value), else_=part.value)
-    of_item = select(OrderItem.registration_id).where(OrderItem.id == order_item_id).scalar_subquery()
-    statement = update(Registration).where(Registration.id == of_item, Registration.amount_paid_cents > 0)
-    db.execute(statement.values(payment_status=status).execution_options(synchronize_session=False))
+    whole, part = (PaymentState.REFUNDED, PaymentState.PARTIALLY_REFUNDED) if gone else (PaymentState.FREE, PaymentState.PAID)
+    owes, all_back = Registration.owed_cents > 0, Registration.amount_paid_cents <= gone
+    status = case((owes, PaymentState.PENDING.value), (all_back, whole.value), else_=part.value)
+    settled = or_(Registration.amount_paid_cents > 0, Registration.status == RegistrationStatus.REGISTERED)
+    statement = update(Registration).where(Registration.id == registration_id, settled).values(payment_status=status)
+    db.execute(statement.execution_options(synchronize_session=False))

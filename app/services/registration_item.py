@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from ..models import ClubSession, OrderItem, Registration
 from ..rules.statuses import ACTIVE, ENDED, TAKEN, OrderStatus, PaymentState, RegistrationStatus, SessionStatus
-from . import audit, places, resale, waitlist
+from . import audit, difference_item, places, resale, waitlist
 from .writes import changed
 
 
@@ -25,6 +25,8 @@ class RegistrationItem:
         cents = item.unit_amount_cents * item.quantity
         if session_status is SessionStatus.CANCELLED:
             return False
+        if item.order_id != registration.order_id:
+            return difference_item.fulfil(db, item, registration, actor, now)
         if registration.status in (RegistrationStatus.HELD, RegistrationStatus.OFFERED):
             return self._become(db, registration, RegistrationStatus.REGISTERED, cents, actor)
         if registration.status is RegistrationStatus.WAITLISTED:
@@ -40,8 +42,10 @@ class RegistrationItem:
         club_session_id = self.club_session_id(db, item)
         db.execute(select(ClubSession.id).where(ClubSession.id == club_session_id).with_for_update())
         registration = self._registration(db, item)
+        if item.order_id != registration.order_id:
+            return difference_item.release(db, item, registration, actor)
         if registration.status in ENDED:
-            return
+            return None
         status = RegistrationStatus.CANCELLED if ended is OrderStatus.CANCELLED else RegistrationStatus.EXPIRED
         before = registration.status
         _set(db, registration.id, before, status)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from ..models import ClubSession, OrderItem, Registration
+from ..models import ClubSession, Registration
 from ..rules import refunds as refund_rules
 from ..rules.statuses import RegistrationStatus
-from . import audit, letters, orders, paying_back
+from . import audit, bookings, letters, paying_back
 
 
 def settle(db: Session, club_session_id: int | None, actor: str) -> int:
@@ -40,10 +40,9 @@ def settle(db: Session, club_session_id: int | None, actor: str) -> int:
 def _pay_back(db: Session, registration_id: int, actor: str) -> None:
     registration = db.execute(select(Registration).where(Registration.id == registration_id)).scalar_one()
     if registration.order_id is not None:
-        orders.lock(db, registration.order_id)  # a staff refund of the same payment may be under way
+        bookings.lock_orders(db, registration_id)  # a staff refund of the same payment may be under way
     db.execute(update(Registration).where(Registration.id == registration_id).values(replacement_wanted_at=None))
-    item = db.execute(select(OrderItem).where(OrderItem.registration_id == registration_id)).scalar_one()
-    cents = paying_back.owe_for_item(db, item, registration, registration.amount_paid_cents, "replaced", actor)
+    cents = paying_back.owe_for_booking(db, registration, registration.amount_paid_cents, "replaced", actor)
     audit.record(db, actor, "replaced", "registration", registration_id, cents=cents)
     if registration.order_id is not None and cents:
         letters.owe_order_letter(db, "replaced", registration.order_id, key=f"replaced:{registration_id}", refund_cents=cents)

@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
-from ..models import ClubSession, Order, OutgoingEmail, Payment, Registration, StripeEvent
+from ..models import BookingNote, ClubSession, Order, OrderItem, OutgoingEmail, Payment, Registration, StripeEvent
 from ..rules.statuses import ACTIVE, RegistrationStatus
 from ..transaction import retried, transaction
 from . import audit
@@ -64,8 +64,10 @@ def forget(db: Session, registration_id: int, order_id: int | None, actor: str) 
     address = f"forgotten-{registration_id}@invalid.example"
     values: dict[str, Any] = {"name": FORGOTTEN, "email": address, "answers": {}, "user_id": None}
     db.execute(update(Registration).where(Registration.id == registration_id).values(values))
-    if order_id is not None:
-        db.execute(update(Order).where(Order.id == order_id).values(name=FORGOTTEN, email=address, user_id=None))
-        db.execute(update(Payment).where(Payment.order_id == order_id).values(params={}))  # held the address for Stripe
-        db.execute(delete(OutgoingEmail).where(OutgoingEmail.order_id == order_id))
+    db.execute(delete(BookingNote).where(BookingNote.registration_id == registration_id))
+    differences = select(OrderItem.order_id).where(OrderItem.registration_id == registration_id)
+    for each in {order_id, *db.execute(differences).scalars()} - {None}:
+        db.execute(update(Order).where(Order.id == each).values(name=FORGOTTEN, email=address, user_id=None))
+        db.execute(update(Payment).where(Payment.order_id == each).values(params={}))  # held the address for Stripe
+        db.execute(delete(OutgoingEmail).where(OutgoingEmail.order_id == each))
     audit.record(db, actor, "forgotten", "registration", registration_id)

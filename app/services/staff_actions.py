@@ -6,14 +6,15 @@ Two clicks make one refund: the amount still refundable is read under the order'
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from ..models import ClubSession, Order, OrderItem, Registration
+from .. import clock
+from ..models import Registration
 from ..rules.refusals import InvalidInput, OrderNotOpen, words
 from ..rules.statuses import TAKEN, OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
-from . import audit, calendars, cancelling, letters, orders, paying_back, waitlist
+from . import audit, bookings, calendars, cancelling, difference_item, letters, orders, paying_back, waitlist
 
 CANCELLABLE = cancelling.CANCELLABLE
 LETTERS = {RegistrationStatus.REGISTERED: "confirmation", RegistrationStatus.WAITLISTED: "waitlisted"}
@@ -27,10 +28,11 @@ def refund(token: str, cents: int, reason: str, actor: str, *, once: str) -> int
     Raises InvalidInput when that much is not left, or no reason is given.
     """
     with transaction() as db:
-        registration, order, item = _locked(db, token)
+        booking = bookings.lock(db, token)
+        registration, order = booking.registration, booking.order
         if audit.done_before(db, "registration", registration.id, once):
             return 0
-        owed = _owe(db, item, registration, cents, reason, actor)
+        owed = _owe(db, registration, cents, reason, actor)
         audit.record(db, actor, "refunded_by_staff", "registration", registration.id, cents=owed, reason=reason, once=once)
         key = f"staff:{registration.id}:{once}"
         letters.owe_order_letter(db, "refunded_by_staff", order.id, key=key, refund_cents=owed)
@@ -44,13 +46,14 @@ def cancel(token: str, refund_cents: int, reason: str, actor: str, *, once: str)
     Raises OrderNotOpen when it cannot be cancelled any more, InvalidInput when that much is not left or no reason is given.
     """
     with transaction() as db:
-        registration, order, item = _locked(db, token)
+        booking = bookings.lock(db, token)
+        registration, order = booking.registration, booking.order
         if audit.done_before(db, "registration", registration.id, once):
             return 0
         if registration.status not in CANCELLABLE:
             raise OrderNotOpen
         _check_reason(reason)
-        owed = _owe(db, item, registration, refund_cents, reason, actor) if refund_cents else 0
+        owed = _owe(db, registration, refund_cents, reason, actor) if refund_cents else 0
         before, values = registration.status, {"status": RegistrationStatus.CANCELLED}
         db.execute(update(Registration).where(Registration.id == registration.id).values(values))
         cancelling.give_back(db, registration, before)
@@ -63,6 +66,7 @@ def cancel(token: str, refund_cents: int, reason: str, actor: str, *, once: str)
             db, "refunded_cancelled" if owed else "cancelled", order.id, key=f"staff:{registration.id}",
             refund_cents=owed or None, struck=struck,
         )  # fmt: skip
+        difference_item.let_go(db, registration.id, clock.now())
         freed = registration.places if before in TAKEN else 0
         waitlist.deal(db, registration.club_session_id, actor, freed=freed)
         return owed
@@ -72,7 +76,8 @@ def cancel(token: str, refund_cents: int, reason: str, actor: str, *, once: str)
 def resend(token: str, actor: str, *, once: str) -> None:
     """Owe the letter that says how the booking stands once more. Raises OrderNotOpen when it has neither place nor spot."""
     with transaction() as db:
-        registration, order, _item = _locked(db, token)
+        booking = bookings.lock(db, token)
+        registration, order = booking.registration, booking.order
         if audit.done_before(db, "registration", registration.id, once):
             return
         if registration.status not in LETTERS:
@@ -86,25 +91,11 @@ def _check_reason(reason: str) -> None:
         raise InvalidInput("reason", words("Enter a reason: it is kept on the record."))
 
 
-def _owe(db: Session, item: OrderItem, registration: Registration, cents: int, reason: str, actor: str) -> int:
+def _owe(db: Session, registration: Registration, cents: int, reason: str, actor: str) -> int:
     _check_reason(reason)
     if cents <= 0:
         raise InvalidInput("amount", words("Enter an amount above zero."))
-    owed = paying_back.owe_for_item(db, item, registration, cents, "by_staff", actor)
+    owed = paying_back.owe_for_booking(db, registration, cents, "by_staff", actor)
     if owed != cents:
         raise InvalidInput("amount", words("That is more than is left of what was paid."))
     return owed
-
-
-def _locked(db: Session, token: str) -> tuple[Registration, Order, OrderItem]:
-    """The registration with its order, session and line, locked in the order every service takes them."""
-    row = db.execute(
-        select(Registration.id, Registration.order_id, Registration.club_session_id).where(Registration.token == token)
-    ).first()
-    if row is None or row.order_id is None:
-        raise OrderNotOpen
-    order = orders.lock(db, row.order_id)
-    db.execute(select(ClubSession.id).where(ClubSession.id == row.club_session_id).with_for_update())
-    statement = select(Registration).where(Registration.id == row.id).execution_options(populate_existing=True)
-    item = db.execute(select(OrderItem).where(OrderItem.registration_id == row.id)).scalar_one()
-    return db.execute(statement).scalar_one(), order, item

@@ -48,6 +48,11 @@ def deal(db: Session, club_session_id: int, actor: str, *, freed: int = 0) -> in
     return served + reserves.roll(db, club_session, freed - (free - left), left, actor, now)
 
 
+def line(db: Session, club_session_id: int) -> list[Registration]:
+    """Those who wait for a place in a session, the next one first. Who is paying upfront just now is not among them yet."""
+    return _line(db, db.execute(select(ClubSession).where(ClubSession.id == club_session_id)).scalar_one())
+
+
 def _pass_over(db: Session, registration: Registration, free: int, actor: str) -> None:
     """Put on record why a group was passed over, once for each number of free places: the worker deals every few seconds."""
     detail = {"reason": "group_does_not_fit", "free": free, "places": registration.places}

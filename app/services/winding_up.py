@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from .. import clock
 from ..extensions import db as flask_db
-from ..models import ClubSession, Order, OrderItem, Registration
+from ..models import ClubSession, Order, Registration
 from ..rules.refusals import InvalidInput, SessionNotFound, words
 from ..rules.statuses import ACTIVE, SESSION_MOVES, TAKEN, UNDECIDED, OrderStatus, RegistrationStatus, SessionStatus, sources
 from ..transaction import end_read, retried, transaction
-from . import audit, calendars, letters, orders, paying_back, places, waitlist
+from . import audit, bookings, calendars, difference_item, letters, orders, paying_back, places, waitlist
 from .writes import changed
 
 BATCH = 200
@@ -102,10 +102,12 @@ def _end(registration_id: int, cancelled: bool) -> bool:
         row = db.execute(
             select(Registration.order_id, Registration.club_session_id).where(Registration.id == registration_id)
         ).one()
-        order = orders.lock(db, row.order_id) if row.order_id is not None else None
+        order = bookings.lock_orders(db, registration_id) if row.order_id is not None else None
         db.execute(select(ClubSession.id).where(ClubSession.id == row.club_session_id).with_for_update())
         statement = select(Registration).where(Registration.id == registration_id).execution_options(populate_existing=True)
         registration = db.execute(statement).scalar_one()
+        if registration.club_session_id != row.club_session_id:
+            return False  # moved to another session meanwhile
         if registration.status not in (ACTIVE if cancelled else LET_GO):
             return False
         if order is not None and order.status is OrderStatus.PENDING and order.hold_expires_at is not None:
@@ -132,11 +134,9 @@ def _end_registration(db: Session, registration: Registration, status: Registrat
     elif before is RegistrationStatus.WAITLISTED:
         places.leave_waitlist(db, registration.club_session_id, registration.places)
     audit.record(db, audit.WORKER, status, "registration", registration.id, places=registration.places)
-    item = db.execute(select(OrderItem).where(OrderItem.registration_id == registration.id)).scalar_one_or_none()
-    if item is None:
-        return 0
+    difference_item.let_go(db, registration.id, clock.now())
     paid = registration.amount_paid_cents
-    return paying_back.owe_for_item(db, item, registration, paid, "session_cancelled", audit.WORKER)
+    return paying_back.owe_for_booking(db, registration, paid, "session_cancelled", audit.WORKER)
 
 
 def _end_order(

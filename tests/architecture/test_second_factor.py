@@ -8,6 +8,8 @@ WORTH_A_CODE = (
     "admin.registration_refund",
     "admin.registration_cancel",
     "admin.session_cancel",
+    "admin.registration_move",
+    "admin.registration_places",
     "admin.case_give_back",
     "admin.case_try_again",
     "admin.membership_change",

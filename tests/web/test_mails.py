@@ -30,6 +30,9 @@ MAILS = (
     "offer_over",
     "payment_failed",
     "payment_link",
+    "difference",
+    "moved",
+    "booking_changed",
     *REFUNDS,
 )
 
@@ -66,6 +69,7 @@ def test_each_mail_is_complete_in_both_forms(words: Flask, name: str) -> None:
     more: dict[str, object] = {"refund": {"amount_cents": 700}} if name in REFUNDS else {}
     link = "http://muster.test/offers/secret" if name == "offer" else "http://muster.test/orders/secret"
     more |= {"offer": {"url": link, "registration_id": 1, "minutes": 60}} if name == "offer" else {}
+    more |= {"left": {**a_letter()["items"][0]["session"], "title": "Monday squad"}} if name == "moved" else {}  # type: ignore[index]
     assert mail(words, name, "subject.txt", **more).strip().endswith("Social badminton & friends, Saturday 21 November")
     text, html = mail(words, name, "body.txt", **more), mail(words, name, "body.html", **more)
     for body in (text, html):

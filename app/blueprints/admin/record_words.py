@@ -51,6 +51,16 @@ ACTIONS = {
     "added_by_hand": _("Added by the committee"),
     "paid_by_hand": _("Paid by hand"),
     "overbooked": _("Overbooked by the committee"),
+    "moved": _("Moved to another session"),
+    "moved_away": _("A booking was moved to another session"),
+    "places_changed": _("Number of places changed"),
+    "difference_asked": _("Difference in price asked for"),
+    "difference_paid": _("Difference in price paid"),
+    "difference_unpaid": _("Difference in price not paid"),
+    "added_places_ended": _("Added places gone: not paid"),
+    "owed_settled": _("What was owed was settled"),
+    "contact_changed": _("Name or address changed"),
+    "noted": _("Note written"),
     "session_created": _("Session made"),
     "session_edited": _("Session changed"),
     "question_added": _("Question added"),
@@ -105,6 +115,7 @@ REFUND_REASONS = {
     "mismatch": _("did not fit the order"),
     "made_at_stripe": _("made at Stripe"),
     "replaced": _("somebody took the place"),
+    "difference": _("difference of a change"),
 }
 CASES = {
     "payment_mismatch": _("A payment that does not fit its order"),
@@ -141,7 +152,7 @@ LATE_WORK = {
 DETAILS = {
     "question": _("question"), "reason": _("reason"), "places": _("places"), "role": _("role"), "devices": _("devices"),
     "resolution": _("decision"), "overbooked": _("past capacity"), "waiting": _("people waiting were passed over"),
-    "means": _("by"),
+    "means": _("by"), "from": _("from"), "to": _("to"), "passed": _("passed over"),
 }  # fmt: skip
 """What of an entry's detail is for people to read; the rest is for machines."""
 
@@ -190,7 +201,8 @@ def detail_words(detail: Mapping[str, Any], currency: str) -> list[str]:
     shown = {**detail, "reason": REFUND_REASONS.get(str(detail.get("reason")), detail.get("reason"))}
     if isinstance(shown.get("resolution"), str):
         shown["resolution"] = decision_words(shown["resolution"])
-    return found + [f"{words}: {shown[name]}" for name, words in DETAILS.items() if shown.get(name) not in (None, "")]
+    plain = {name: ", ".join(map(str, value)) if isinstance(value, list) else value for name, value in shown.items()}
+    return found + [f"{words}: {plain[name]}" for name, words in DETAILS.items() if plain.get(name) not in (None, "")]
 
 
 

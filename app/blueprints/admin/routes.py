@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from ...rules.addresses import has_mailbox
 from ...security import may
 from . import (
     actions,
+    adding,
     applications,
     audit_log,
+    booking_changes,
     bp,
     cases,
     club_sessions,
@@ -27,9 +30,10 @@ from .paging import page_url
 from .record_words import WORDS
 
 __all__ = [
-    "actions", "applications", "audit_log", "bp", "cases", "club_sessions", "door", "holds", "memberships", "money",
+    "actions", "adding", "applications", "audit_log", "booking_changes", "bp", "cases", "club_sessions", "door", "holds",
+    "memberships", "money",
     "money_lists", "people", "questions", "record", "registrations", "session_actions", "today",
 ]  # fmt: skip
 
 
-bp.context_processor(lambda: {"may": may, "page_url": page_url, **WORDS, **MONEY_WORDS})
+bp.context_processor(lambda: {"may": may, "has_mailbox": has_mailbox, "page_url": page_url, **WORDS, **MONEY_WORDS})

@@ -1,0 +1,150 @@
+"""What staff change about bookings, as pages: typed, checked with the exact amount and who is told, done, and said so."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app import clock, jobs
+from app.models import ClubSession, Order, Payment, Registration
+from app.rules.statuses import RegistrationStatus, Role
+from tests.support.booking import begin, order_of
+from tests.support.factories import make_club_session
+from tests.support.pages import Page, PageClient
+from tests.support.rows import all_of, count_of, the
+from tests.web.desk import book, sign_in
+from tests.web.test_admin_actions import facts
+
+WHY = "Rang up"
+pytestmark = pytest.mark.databases("sqlite")
+
+
+@pytest.fixture(autouse=True)
+def signed_in(app: Flask, pages: PageClient) -> None:
+    sign_in(pages, Role.STAFF)
+
+
+@pytest.fixture
+def session(app: Flask, stripe_simulator: Any) -> ClubSession:
+    return make_club_session(slug="badminton", title="Badminton", capacity=2, waitlist_capacity=5)
+
+
+def add(pages: PageClient, **typed: Any) -> Page:
+    """Up to the check page of adding somebody."""
+    pages.get("/admin/sessions/badminton")
+    pages.click("Add a booking")
+    return pages.submit("/add", button="Continue", **{"name": "Hemi Kara", "reason": WHY, **typed})
+
+
+def do(pages: PageClient, where: str, button: str, **typed: Any) -> Page:
+    page = pages.submit(where, button=button, **typed)
+    assert page.redirects[0][0] == 303, page.text
+    return page
+
+
+def test_a_booking_paid_in_cash_is_checked_and_added(pages: PageClient, session: ClubSession) -> None:
+    page = add(pages, email="hemi@club.example", places="2")
+    shown = facts(page)
+    assert page.h1 == "Check this booking" and count_of(Registration) == 0
+    assert (shown["Price"], shown["Paid"]) == ("NZ$24.00, the session’s own", "NZ$24.00 in cash, now")
+    assert "hemi@club.example" in shown["Who is told"]
+    page = do(pages, "/add", "Add this booking")
+    assert page.h1 == "Hemi Kara" and "Hemi Kara is registered." in page.text and "Added by the committee" in page.text
+    assert the(Payment).provider == "cash" and the(Registration).amount_paid_cents == 2400
+
+
+def test_past_capacity_only_by_the_tick_that_says_by_how_many(pages: PageClient, session: ClubSession) -> None:
+    page = add(pages, places="3")
+    assert "Overbook by 1: 3 taken of 2 places" in page.text and facts(page)["Who is told"] == "Nobody: there is no address"
+    page = pages.submit("/add", button="Add this booking")
+    assert page.status == 409 and count_of(Registration) == 0
+    pages.submit("/add", button="Continue")
+    do(pages, "/add", "Add this booking", overbook_to=True)
+    assert the(ClubSession).overbooked == 1
+    assert "None: no mail is sent" in pages.get(f"/admin/registrations/{the(Registration).token}").text
+
+
+def test_a_link_is_mailed_and_its_place_kept(pages: PageClient, session: ClubSession) -> None:
+    page = add(pages, how="link")
+    assert page.status == 422 and {"Enter the last day to pay, today or later"} <= set(page.errors)
+    day = (clock.now() + timedelta(days=2)).date().isoformat()
+    page = pages.submit("/add", button="Continue", email="hemi@club.example", pay_by=day)
+    assert "By a link in the mail, until" in facts(page)["Paid"]
+    page = do(pages, "/add", "Add and keep the place")
+    assert "the link goes to hemi@club.example" in page.text and the(Registration).status == "held"
+    page = pages.click("Take payment by hand")
+    page = pages.submit("/payment", button="Continue", how="bank", reason=WHY)
+    assert facts(page)["Amount"] == "NZ$12.00"
+    page = do(pages, "/payment", "Book NZ$12.00")
+    assert "NZ$12.00 is booked." in page.text and the(Payment).provider == "bank"
+
+
+@pytest.fixture
+def paid(session: ClubSession, stripe_simulator: Any) -> str:
+    order = begin(session, name="Aroha Ngata", email="aroha@club.example")
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    jobs.run_due()
+    return the(Registration, order_id=order_of(order).id).token
+
+
+def test_a_booking_is_moved_and_the_difference_given_back(pages: PageClient, paid: str) -> None:
+    make_club_session(slug="squash", title="Squash", non_member_price_cents=700)
+    pages.get(f"/admin/registrations/{paid}")
+    pages.click("Move to another session")
+    page = pages.submit("/move", button="Continue", to="squash", reason=WHY)
+    shown = facts(page)
+    assert (shown["Difference in price"], shown["Settled"]) == ("NZ$5.00 less", "NZ$5.00 goes back the way it came")
+    page = do(pages, "/move", "Move this booking")
+    assert "The booking is moved. NZ$5.00 goes back." in page.text and "Squash" in facts(page)["Session"]
+
+
+def test_places_are_added_by_a_link_that_can_be_taken_back(pages: PageClient, paid: str) -> None:
+    pages.get(f"/admin/registrations/{paid}")
+    pages.click("Change places")
+    day = (clock.now() + timedelta(days=2)).date().isoformat()
+    page = pages.submit("/places", button="Continue", places="2", pay_by=day, reason=WHY)
+    assert facts(page)["Difference in price"] == "NZ$12.00 more"
+    page = do(pages, "/places", "Change places")
+    assert facts(page)["Still owed"].startswith("NZ$12.00, a link is out until")
+    link = pages.get(f"/orders/{all_of(Order)[-1].token}")
+    assert link.h1 == "Pay the difference"
+    pages.get(f"/admin/registrations/{paid}")
+    page = do(pages, "/owed/withdraw", "Take the link")
+    assert the(Registration).places == 1 and "Added places gone" in page.text
+
+
+def test_who_waits_is_served_out_of_turn_by_name(pages: PageClient, session: ClubSession) -> None:
+    for name in ("Ani Moana", "Ben Rua"):
+        book(session, name, count=1, paid_cents=1200)
+    book(session, "First Inline", RegistrationStatus.WAITLISTED)
+    book(session, "Second Inline", RegistrationStatus.WAITLISTED)
+    token = the(Registration, name="Second Inline").token
+    pages.get(f"/admin/registrations/{token}")
+    page = pages.click("Give a place out of turn")
+    assert "Passed over: First Inline" in page.text
+    page = pages.submit("/place", button="Continue", reason=WHY)
+    page = do(pages, "/place", "Give the place", overbook_to=True)
+    assert "Second Inline has a place." in page.text and the(Registration, token=token).status == "registered"
+
+
+def test_contact_and_notes(pages: PageClient, paid: str) -> None:
+    pages.get(f"/admin/registrations/{paid}")
+    page = do(pages, "/note", "Keep this note", reason="Brings a guide dog")
+    assert "Brings a guide dog" in page.text
+    pages.click("Change name or address")
+    page = pages.submit("/contact", button="Continue", email="aroha@new.example", reason=WHY)
+    assert facts(page)["Its link"] == "a new one: the old one no longer works"
+    page = do(pages, "/contact", "Change it")
+    row = the(Registration)
+    assert row.email == "aroha@new.example" and page.path == f"/admin/registrations/{row.token}" and row.token != paid
+
+
+def test_desk_only_sees(pages: PageClient, paid: str) -> None:
+    sign_in(pages, Role.DESK)
+    for what in ("payment", "move", "places", "place", "contact", "owed"):
+        assert pages.get(f"/admin/registrations/{paid}/{what}").status == 403
+    assert pages.get("/admin/sessions/badminton/add").status == 403
