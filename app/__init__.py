@@ -54,7 +54,7 @@ def _wire_outside(app: Flask, settings: Settings) -> None:
 
 
 def _wire_web(app: Flask, settings: Settings) -> None:
-    from . import cli, errors, security, templating, watching, wording
+    from . import cli, errors, markdown, security, templating, watching, wording
     from .blueprints.accounts.routes import bp as accounts
     from .blueprints.admin.routes import bp as admin
     from .blueprints.checkout.routes import bp as checkout
@@ -69,6 +69,7 @@ def _wire_web(app: Flask, settings: Settings) -> None:
     security.init_security(app, settings)
     templating.init_templating(app)
     wording.init_wording(app)
+    markdown.init_markdown(app)
     errors.init_errors(app)
     for blueprint in (public, registration, checkout, memberships, offers, webhooks, accounts, admin, health):
         app.register_blueprint(blueprint)

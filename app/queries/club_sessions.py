@@ -164,6 +164,12 @@ def page(slug: str, now: datetime, *, standing: Standing = VISITOR) -> SessionVi
     return page_of(page_facts(slug), now, standing=standing)
 
 
+def preview(slug: str, now: datetime) -> SessionView | None:
+    """A draft's page as any visitor will see it once it is published, or None when there is no such draft. One statement."""
+    draft = _ROWS.statement.add_columns(_C.description).where(_C.slug == slug, _C.status == SessionStatus.DRAFT)
+    return page_of(tuple(map(tuple, db.session.execute(draft))), now)
+
+
 def prices(row: Any) -> pricing.Prices:
     """Every price of a club session, as the rules know them."""
     return pricing.Prices(

@@ -218,3 +218,18 @@ def test_what_is_not_there_is_not_acted_on(pages: PageClient) -> None:
     for act in ACTS:
         assert pages.post(f"/admin/sessions/chess/{act}", {"csrf_token": token}).status == 404, act
     assert pages.get(f"{HERE}/series").status == 404, "it belongs to none"
+
+
+def test_a_draft_is_previewed_by_the_committee_and_by_nobody_else(pages: PageClient, app: Flask) -> None:
+    draft = {"description": "## Bring\nshoes", "status": SessionStatus.DRAFT}
+    make_club_session(slug="badminton", title="Badminton", starts_at=FRIDAY, **draft)
+    pages.get(HERE)
+    page = pages.click("Preview")
+    assert page.h1 == "Badminton" and "Bring" in page.text
+    assert "This is how the page will look. It is a draft: nobody but the committee can see it." in page.text
+    assert "Back to the session" in page.links and not any(".ics" in url or "/register" in url for url in page.links.values())
+    assert pages.get("/sessions/badminton").status == 404
+    visitor = PageClient(app)
+    assert visitor.get(f"{HERE}/preview").path == "/account/sign-in"
+    make_club_session(slug="open", starts_at=FRIDAY)
+    assert pages.get("/admin/sessions/open/preview").status == 404

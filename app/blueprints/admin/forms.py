@@ -94,7 +94,10 @@ class ClubSessionForm(FlaskForm):
     summary = _line(_("Summary"), description=_("One sentence for the list of sessions."))
     description = TextAreaField(
         _("Description"),
-        description=_("What people need to know: level, what to bring, how to get in. An empty line starts a new paragraph."),
+        description=_(
+            "What people need to know: level, what to bring, how to get in. An empty line starts a new paragraph. "
+            "**Bold**, - lists, ## headings and [links](https://…) work as in Markdown."
+        ),
         filters=[_strip],
         widget=GovTextArea(),
     )

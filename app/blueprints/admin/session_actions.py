@@ -13,7 +13,7 @@ from flask_babel import format_date, ngettext
 from flask_babel import gettext as _
 
 from ... import clock
-from ...queries import desk_series, desk_sessions
+from ...queries import club_sessions, desk_series, desk_sessions
 from ...queries.desk_sessions import SessionRecord
 from ...rules.refusals import Refusal
 from ...rules.statuses import Role, SessionStatus
@@ -85,6 +85,15 @@ def session_series_publish(slug: str) -> ResponseReturnValue:
         return ngettext("%(num)s session is published.", "%(num)s sessions are published.", count)
 
     return _done(act, url_for("admin.session_series", slug=slug))
+
+
+@bp.get("/sessions/<slug:slug>/preview")
+@staff_only(Role.STAFF)
+def session_preview(slug: str) -> ResponseReturnValue:
+    """The public page of a draft as it would look; nobody but staff sees it."""
+    now = clock.now()
+    page = club_sessions.preview(slug, now) or abort(404)
+    return render_template("public/session.html", page=page, now=now, preview=True)
 
 
 @bp.post("/sessions/<slug:slug>/publish")
