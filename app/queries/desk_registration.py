@@ -14,7 +14,7 @@ from sqlalchemy import Row, and_, or_, select
 
 from ..extensions import db
 from ..models import AuditEntry, BookingNote, Case, ClubSession, Order, OrderItem, OutgoingEmail, Payment, Refund, Registration
-from ..rules.refunds import Terms, refundable_cents
+from ..rules.refunds import refundable_cents
 from ..rules.statuses import (
     UNDECIDED,
     WAITING,
@@ -24,7 +24,7 @@ from ..rules.statuses import (
     RegistrationStatus,
     SessionStatus,
 )
-from . import desk_people
+from . import desk_people, refund_terms
 from .desk_record import MailState
 from .questions import answer_rows
 
@@ -131,7 +131,7 @@ class RegistrationPage:
         if self.r.status is RegistrationStatus.WAITLISTED:
             return self.left_cents
         c = self.session
-        terms = Terms(c.refund_policy, c.refund_until, c.refund_percent, c.refund_fee_cents)
+        terms = refund_terms.of_booking(c, self.r)
         return min(self.left_cents, terms.back_cents(self.r.amount_paid_cents)) if terms.in_time(c.starts_at, now) else 0
 
     def _back(self, payment: Payment) -> int:

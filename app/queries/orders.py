@@ -15,6 +15,7 @@ from ..models import ClubSession, Membership, Order, OrderItem, Payment, Refund,
 from ..rules import refunds
 from ..rules.addresses import has_mailbox
 from ..rules.statuses import ItemKind, OrderStatus, PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
+from . import refund_terms
 from .questions import answer_rows
 
 STRIPE = "stripe"
@@ -247,7 +248,7 @@ def _item(
             starts_at=c.starts_at,
             ends_at=c.ends_at,
             time_zone=c.time_zone,
-            refund_terms=refunds.Terms(c.refund_policy, c.refund_until, c.refund_percent, c.refund_fee_cents),
+            refund_terms=refund_terms.of_booking(c, r),
             answers=answer_rows(r.answers),
             applied=r.applied_at is not None,
         )

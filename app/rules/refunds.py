@@ -37,6 +37,16 @@ class Terms:
         return self.policy is not RefundPolicy.NONE and self.until is not None and now <= min(self.until, starts_at)
 
 
+def after_change(terms: Terms, starts_at: datetime, agreed_at: datetime, changed_at: datetime | None) -> Terms:
+    """The terms for somebody who booked at ``agreed_at``, when time or place of the session changed at ``changed_at``.
+
+    They agreed to something else, so they may have all of it back until the start, whatever the policy.
+    """
+    if changed_at is None or agreed_at > changed_at:
+        return terms
+    return Terms(RefundPolicy.FULL, starts_at)
+
+
 def refundable_cents(captured_cents: int, promised_cents: int) -> int:
     """What is left to refund: captured minus every refund not failed (promise 4); never below 0."""
     return max(0, captured_cents - promised_cents)

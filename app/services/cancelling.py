@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from .. import clock
 from ..models import ClubSession, Order, OrderItem, Registration
-from ..rules import refunds as refund_rules
+from ..queries import refund_terms
 from ..rules.refusals import OrderNotOpen
 from ..rules.statuses import TAKEN, UNDECIDED, WAITING, OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
@@ -64,7 +64,7 @@ def _cancel_item(
     waiting, confirmed = (before is status for status in (_S.WAITLISTED, _S.REGISTERED))
     if now >= club_session.starts_at or before not in CANCELLABLE:
         return None
-    terms = terms_of(club_session)
+    terms = refund_terms.of_booking(club_session, registration)
     in_time = waiting or terms.in_time(club_session.starts_at, now)
     wish = now if when_replaced and not in_time and registration.amount_paid_cents else None
     values = {"status": RegistrationStatus.CANCELLED, "replacement_wanted_at": wish}
@@ -96,13 +96,6 @@ def _lock(db: Session, order_id: int) -> Order:
         if registration_id is not None:
             bookings.lock_orders(db, registration_id)
     return order
-
-
-def terms_of(club_session: ClubSession) -> refund_rules.Terms:
-    """The refund terms of a club session as the rules know them."""
-    return refund_rules.Terms(
-        club_session.refund_policy, club_session.refund_until, club_session.refund_percent, club_session.refund_fee_cents
-    )
 
 
 def _locked(db: Session, registration_id: int) -> tuple[ClubSession, Registration]:

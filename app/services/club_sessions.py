@@ -18,12 +18,14 @@ from sqlalchemy import Row, exists, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
+from ..extensions import db as flask_db
 from ..models import ClubSession, Registration
 from ..queries import desk_sessions
 from ..rules.refusals import Refusal, SessionNotFound, words
 from ..rules.statuses import ACTIVE, SESSION_MOVES, SessionStatus, may_become
 from ..transaction import retried, transaction
-from . import audit, club_session_fields, places, questions, waitlist
+from . import audit, changed_sessions, club_session_fields, places, questions, waitlist
+from .changed_sessions import WHEN_AND_WHERE
 from .club_session_fields import LENGTHS, NAMES, RESERVED, ClubSessionFields, FieldsRefused, Problem
 from .writes import insert_once
 
@@ -32,8 +34,6 @@ FORM_STATUSES = frozenset({SessionStatus.DRAFT, SessionStatus.PUBLISHED})
 """What creating and editing may make of a session."""
 COLUMNS = (_C.id, _C.series, _C.places_taken, *(getattr(_C, name) for name in NAMES))
 """What an edit looks at."""
-CALENDAR = frozenset({"starts_at", "ends_at", "location"})
-"""A change of one of these makes the entry in people's calendars wrong."""
 ROOM_FOR_DATE = 20
 """What a slug made from a title leaves for the date and a number."""
 
@@ -110,13 +110,27 @@ def edit(slug: str, fields: ClubSessionFields, actor: str, *, seen: str | None =
         return fields.slug or str(before.slug)
 
 
+def plan(slug: str, fields: ClubSessionFields, *, seen: str | None = None) -> dict[str, Any]:
+    """What ``edit`` would change, by the names of the fields; changes nothing. Raises as ``edit`` does."""
+    db = flask_db.session()
+    before = db.execute(select(*COLUMNS).where(_C.slug == slug)).first()
+    if before is None:
+        raise SessionNotFound
+    if seen is not None and seen != desk_sessions.fingerprint(before):
+        raise ChangedMeanwhile
+    return check(db, before, fields)
+
+
 def change(db: Session, before: Row[Any], fields: ClubSessionFields, actor: str) -> dict[str, Any]:
     """Make a locked session so, inside the caller's transaction; what changed. Raises FieldsRefused or SlugTaken."""
     changes = check(db, before, fields)
     if changes:
-        _write(db, before, changes)
+        told = changed_sessions.is_told(before, changes, clock.now())
+        _write(db, before, changes, told)
+        detail: dict[str, Any] = {name: [_json(getattr(before, name)), _json(value)] for name, value in changes.items()}
+        if told and (people := changed_sessions.tell(db, before)):
+            detail["told"] = people
         waitlist.deal(db, before.id, actor)  # more places, or published again: those who wait come first
-        detail = {name: [_json(getattr(before, name)), _json(value)] for name, value in changes.items()}
         audit.record(db, actor, "session_edited", "club_session", before.id, **detail)
     return changes
 
@@ -142,10 +156,12 @@ def locked(db: Session, slug: str) -> Row[Any]:
     return row
 
 
-def _write(db: Session, before: Row[Any], changes: Mapping[str, Any]) -> None:
+def _write(db: Session, before: Row[Any], changes: Mapping[str, Any], told: bool) -> None:
     values: dict[str, Any] = {name: value for name, value in changes.items() if name != "capacity"}
-    if CALENDAR & changes.keys():
+    if WHEN_AND_WHERE & changes.keys():
         values["calendar_sequence"] = _C.calendar_sequence + 1
+    if told:
+        values["changed_at"] = clock.now()
     if values:
         db.execute(update(_C).where(_C.id == before.id).values(values).execution_options(synchronize_session=False))
     if "capacity" in changes:

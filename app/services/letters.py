@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from ..config import current_settings
 from ..models import ClubSession, Membership, MembershipPlan, Order, OrderItem, OutgoingEmail, Payment, Registration
+from ..queries import refund_terms
 from ..queries.orders import waitlist_position
 from ..rules import offers
 from ..rules.statuses import RegistrationStatus
@@ -27,15 +28,16 @@ STARTS_MEMBERSHIP = ("confirmation", "membership_started")
 def owe_order_letter(
     db: Session, template: str, order_id: int, *, key: str, refund_cents: int | None = None, lost: Sequence[int] = (),
     struck: Mapping[int, int] = MappingProxyType({}), left: Mapping[str, Any] | None = None,
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Owe one mail about this order to the person who ordered, once for each ``key``. Two statements and one insert.
 
     ``lost``: ids of the items that could not be had any more, so that the mail says so and not that they are there.
     ``struck``: ids of the registrations that leave the person's calendar, each with the number `calendars` gave it.
-    ``left``: the session that a moved booking was in before (``left_session``).
+    ``left``: the session that a moved booking was in before (``left_session``); ``more``: what this letter says besides.
     """
     order = db.execute(select(Order).where(Order.id == order_id).execution_options(populate_existing=True)).scalar_one()
-    context = _context(db, order, lost, struck, may_sign_up=template in STARTS_MEMBERSHIP)
+    context = {**_context(db, order, lost, struck, may_sign_up=template in STARTS_MEMBERSHIP), **more}
     if any(item["membership"] and item["membership"]["password_url"] for item in context["items"]):
         context["mail_key"] = f"{template}:{key}"
     if left is not None:
@@ -156,6 +158,7 @@ def _item(item: OrderItem) -> dict[str, Any]:
 
 
 def _session(site_url: str, registration: Registration, club_session: ClubSession, position: int) -> dict[str, Any]:
+    terms = refund_terms.of_booking(club_session, registration)
     return {
         "title": club_session.title,
         "slug": club_session.slug,
@@ -170,10 +173,10 @@ def _session(site_url: str, registration: Registration, club_session: ClubSessio
         "qr_id": f"{registration.reference}@qr",
         "calendar_sequence": club_session.calendar_sequence,
         "refund_terms": {
-            "policy": club_session.refund_policy,
-            "until": club_session.refund_until.isoformat() if club_session.refund_until else None,
-            "percent": club_session.refund_percent,
-            "fee_cents": club_session.refund_fee_cents,
+            "policy": terms.policy,
+            "until": terms.until.isoformat() if terms.until else None,
+            "percent": terms.percent,
+            "fee_cents": terms.fee_cents,
         },
         "waitlist_position": position if registration.status is RegistrationStatus.WAITLISTED else None,
     }

@@ -35,7 +35,7 @@ RETRY_AFTER = timedelta(minutes=5)
 """How long a worker may take over one mail before another may, and how long a failed one rests."""
 TRIES = 48
 """Four hours of trying, then a person must look."""
-WITH_CALENDAR = frozenset({"confirmation", "moved"})
+WITH_CALENDAR = frozenset({"confirmation", "moved", "session_changed"})
 """Templates whose mail puts each session it is about into the calendar; others strike out those they name as struck."""
 WITH_QR = frozenset({"confirmation", "moved"})
 """Templates whose mail shows a code for the door for each booking that it is about."""

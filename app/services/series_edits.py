@@ -63,9 +63,9 @@ class Plan:
     """Another once the list would be another."""
 
     @property
-    def moves(self) -> bool:
-        """Whether people's calendars will be wrong."""
-        return bool(club_sessions.CALENDAR & self.changed)
+    def slugs(self) -> list[str]:
+        """The sessions that are changed."""
+        return [line.slug for line in self.lines]
 
 
 def plan(slug: str, fields: ClubSessionFields, *, seen: str | None) -> Plan:

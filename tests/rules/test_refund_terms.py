@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.rules.refunds import Terms, replaced
+from app.rules.refunds import Terms, after_change, replaced
 from app.rules.statuses import RefundPolicy
 
 STARTS = datetime(2026, 3, 10, 5, 0, tzinfo=UTC)
@@ -95,3 +95,14 @@ def test_nobody_is_refunded_for_a_place_that_stays_empty(capacity: int, confirme
 def test_one_more_confirmed_never_undoes_a_wish(capacity: int, confirmed: int, wished: list[int]) -> None:
     wishes = list(enumerate(wished))
     assert len(replaced(capacity, confirmed + 1, wishes)) >= len(replaced(capacity, confirmed, wishes))
+
+
+@pytest.mark.parametrize(
+    ("agreed", "changed", "all_back"),
+    [(0, None, False), (0, 1, True), (1, 1, True), (2, 1, False)],
+)
+def test_whoever_booked_before_the_change_may_have_all_back(agreed: int, changed: int | None, all_back: bool) -> None:
+    own, day = Terms(RefundPolicy.NONE, None), STARTS - timedelta(days=9)
+    terms = after_change(own, STARTS, day + agreed * SECOND, None if changed is None else day + changed * SECOND)
+    assert terms == (Terms(RefundPolicy.FULL, STARTS) if all_back else own)
+    assert terms.in_time(STARTS, STARTS - SECOND) is all_back

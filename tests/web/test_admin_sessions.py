@@ -227,9 +227,38 @@ def test_a_draft_is_previewed_by_the_committee_and_by_nobody_else(pages: PageCli
     page = pages.click("Preview")
     assert page.h1 == "Badminton" and "Bring" in page.text
     assert "This is how the page will look. It is a draft: nobody but the committee can see it." in page.text
-    assert "Back to the session" in page.links and not any(".ics" in url or "/register" in url for url in page.links.values())
+    assert "Back to the session" in page.links
+    assert not any("badminton.ics" in url or "/register" in url for url in page.links.values())
     assert pages.get("/sessions/badminton").status == 404
     visitor = PageClient(app)
     assert visitor.get(f"{HERE}/preview").path == "/account/sign-in"
     make_club_session(slug="open", starts_at=FRIDAY)
     assert pages.get("/admin/sessions/open/preview").status == 404
+
+
+def test_a_new_place_is_checked_with_how_many_are_told_then_saved(pages: PageClient) -> None:
+    session = make_club_session(slug="badminton", title="Badminton", starts_at=FRIDAY, location="Old hall", waitlist_capacity=3)
+    book(session, "Ana")
+    book(session, "Bo")
+    book(session, "Cy", RegistrationStatus.WAITLISTED)
+    pages.get(f"{HERE}/edit")
+    page = pages.submit("/edit", location="New hall")
+    assert (page.status, page.h1) == (200, "Check before people are told") and the(ClubSession).location == "Old hall"
+    assert "Place before Old hall Place from now on New hall" in page.text
+    assert "3 bookings are told by e-mail, with the new calendar entry. 2 are registered. 1 is waiting." in page.text
+    pages.submit("/edit", button="Back to the form", location="Newer hall")
+    assert the(ClubSession).location == "Old hall"
+    pages.submit("/edit", location="Newer hall")
+    page = pages.submit("/edit", button="Save and tell 3 bookings")
+    assert "The changes are saved." in page.text and the(ClubSession).location == "Newer hall"
+    pages.get(f"{HERE}/edit")
+    assert "The changes are saved." in pages.submit("/edit", summary="Only words").text
+
+
+def test_what_was_confirmed_is_that_place_and_no_other(pages: PageClient) -> None:
+    session = make_club_session(slug="badminton", title="Badminton", starts_at=FRIDAY, location="Old hall")
+    book(session, "Ana")
+    pages.get(f"{HERE}/edit")
+    pages.submit("/edit", location="New hall")
+    page = pages.submit("/edit", location="Another hall")
+    assert page.h1 == "Check before people are told" and the(ClubSession).location == "Old hall"

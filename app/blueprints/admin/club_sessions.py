@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -9,15 +13,17 @@ from flask_babel import gettext as _
 from ... import clock
 from ...config import current_settings
 from ...queries import desk_series, desk_sessions
+from ...queries.desk_sessions import SessionRecord
 from ...rules.refusals import Refusal
 from ...rules.statuses import Role
 from ...security import staff_only
-from ...services import club_sessions
-from ...services.club_session_fields import FieldsRefused
+from ...services import changed_sessions, club_sessions
+from ...services.club_session_fields import ClubSessionFields, FieldsRefused
 from .. import viewer
 from . import bp
 from .forms import ClubSessionForm
 from .paging import page_number
+from .session_action_forms import typed_again
 from .session_words import show_warnings
 
 
@@ -51,11 +57,15 @@ def session_new() -> ResponseReturnValue:
 @bp.route("/sessions/<slug:slug>/edit", methods=["GET", "POST"])
 @staff_only(Role.STAFF)
 def session_edit(slug: str) -> ResponseReturnValue:
-    """Change a session; nobody loses a place by it."""
+    """Change a session; nobody loses a place by it. A new time or place is shown with how many are told of it first."""
     record = desk_sessions.record(slug) or abort(404)
     form = ClubSessionForm.of(record)
-    if request.method == "POST" and form.validate() and form.fields is not None:
+    if request.method == "POST" and "change" not in request.form and form.validate() and form.fields is not None:
         try:
+            changes = club_sessions.plan(slug, form.fields, seen=form.seen.data)
+            told = changed_sessions.who_is_told([slug], changes)
+            if told.total and request.form.get("confirm") != _just_this(changes):
+                return _check(record, form.fields, told, _just_this(changes))
             slug = club_sessions.edit(slug, form.fields, viewer.actor(), seen=form.seen.data)
         except (Refusal, FieldsRefused) as refusal:
             form.refuse(refusal)
@@ -65,3 +75,15 @@ def session_edit(slug: str) -> ResponseReturnValue:
             return redirect(url_for("admin.session_registrations", slug=slug), 303)
     following = desk_series.following(record.slug, clock.now())
     return render_template("admin/session_form.html", form=form, record=record, following=following), form.http_status
+
+
+def _check(record: SessionRecord, after: ClubSessionFields, told: changed_sessions.Told, confirm: str) -> str:
+    return render_template(
+        "admin/session_change_check.html", record=record, after=after, told=told, confirm=confirm, typed=typed_again()
+    )
+
+
+def _just_this(changes: Mapping[str, Any]) -> str:
+    """What was confirmed: this time and place, and no other."""
+    named = sorted((name, str(changes[name])) for name in changed_sessions.WHEN_AND_WHERE & changes.keys())
+    return hashlib.sha256(repr(named).encode()).hexdigest()[:32]

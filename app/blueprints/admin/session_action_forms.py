@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
+from flask import request
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
@@ -21,6 +22,12 @@ from ...templating import refusal_text
 from .fields import DAYS, DayField, WholeNumberField, radios
 
 LONGEST_LIST = 4000
+NOT_TYPED = ("csrf_token", "confirm", "change")
+
+
+def typed_again() -> list[tuple[str, str]]:
+    """Everything typed, for the page that asks once more to send it again."""
+    return [(name, value) for name, value in request.form.items(multi=True) if name not in NOT_TYPED]
 
 
 class ActionForm(FlaskForm):

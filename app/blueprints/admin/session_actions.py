@@ -18,16 +18,14 @@ from ...queries.desk_sessions import SessionRecord
 from ...rules.refusals import Refusal
 from ...rules.statuses import Role, SessionStatus
 from ...security import staff_only
-from ...services import club_session_actions, repeating, series_edits
+from ...services import changed_sessions, club_session_actions, repeating, series_edits
 from ...services.club_session_fields import FieldsRefused
 from ...templating import refusal_text
 from .. import viewer
 from . import bp
 from .forms import ClubSessionForm
-from .session_action_forms import DuplicateForm, RepeatForm
+from .session_action_forms import DuplicateForm, RepeatForm, typed_again
 from .session_words import CHANGES, show_warnings
-
-NOT_TYPED = ("csrf_token", "confirm", "change")
 
 
 @bp.route("/sessions/<slug:slug>/duplicate", methods=["GET", "POST"])
@@ -166,7 +164,7 @@ def _record(slug: str) -> SessionRecord:
 def _repeat_check(record: SessionRecord, plan: repeating.Plan, form: RepeatForm, *, is_another: bool) -> ResponseReturnValue:
     page = render_template(
         "admin/session_repeat_check.html",
-        record=record, plan=plan, typed=_typed(), status=form.wish.status, is_another=is_another,
+        record=record, plan=plan, typed=typed_again(), status=form.wish.status, is_another=is_another,
         strangers=[format_date(on, "full") for on in plan.strangers],
     )  # fmt: skip
     return page, 409 if is_another else 200
@@ -176,14 +174,10 @@ def _following_check(record: SessionRecord, plan: series_edits.Plan, *, is_anoth
     changed = [str(CHANGES[name]) for name in CHANGES if name in plan.changed]
     page = render_template(
         "admin/session_following_check.html",
-        record=record, plan=plan, typed=_typed(), changed=list(dict.fromkeys(changed)), is_another=is_another,
+        record=record, plan=plan, typed=typed_again(), changed=list(dict.fromkeys(changed)), is_another=is_another,
+        told=changed_sessions.who_is_told(plan.slugs, plan.changed),
     )  # fmt: skip
     return page, 409 if is_another else 200
-
-
-def _typed() -> list[tuple[str, str]]:
-    """Everything typed, for the page that asks once more to send it again."""
-    return [(name, value) for name, value in request.form.items(multi=True) if name not in NOT_TYPED]
 
 
 def _done(act: Callable[[], str], back: str) -> ResponseReturnValue:
