@@ -43,5 +43,8 @@ def price_reason(reason: Reason | str, saved_cents: int, currency: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Babel's narrow and thin spaces as plain ones: they are boxes in some phones' fonts and mail programs."""
-    return text.translate({0x202F: " ", 0x2009: " ", 0xA0: " "})
+    """Babel's narrow and thin spaces as usual ones, which no phone's font and no mail program shows as boxes.
+
+    What it keeps together, a number and its "pm" or currency, stays together.
+    """
+    return text.translate({0x202F: "\xa0", 0x2009: " "})

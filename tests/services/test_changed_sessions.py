@@ -72,7 +72,8 @@ def test_the_letter_says_how_it_was_and_is_and_carries_the_same_entry_under_a_hi
     assert was["UID"] == now["UID"] and now["SEQUENCE"] > was["SEQUENCE"] and now["LOCATION"] == "The harbour"
     assert now.decoded("DTSTART") == FRIDAY + timedelta(hours=1)
     text = after.text_body or ""
-    assert "7:30 – 8:30 pm" in text and "The harbour" in text and "Before: Friday 20 March, 6:30 – 8:30 pm, The pier" in text
+    assert "7:30 – 8:30\xa0pm" in text and "The harbour" in text
+    assert "Before: Friday 20 March, 6:30 – 8:30\xa0pm, The pier" in text
     assert after.subject == f"Changed: {session.title}, Friday 20 March" and f"/orders/{the(Order).token}" in text
     assert "please cancel, so that somebody else can have your place" in text
 

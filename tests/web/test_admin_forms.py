@@ -11,6 +11,7 @@ from flask import Flask
 from app.models import AuditEntry, ClubSession
 from app.rules.statuses import Entry, RefundPolicy, RegistrationStatus, Role, SessionStatus, WaitlistPayment
 from tests.support.clock import FakeClock
+from tests.support.contract import text_of
 from tests.support.factories import make_club_session
 from tests.support.pages import PageClient
 from tests.support.rows import all_of, count_of, the
@@ -279,3 +280,20 @@ def test_a_cancelled_session_can_be_corrected_but_not_brought_back(pages: PageCl
     token = pages.get("/admin/sessions/badminton/edit").form("/edit").filled({}, None)
     page = pages.post("/admin/sessions/badminton/edit", dict(token) | {"status": "published"})
     assert the(ClubSession).status is SessionStatus.CANCELLED
+
+
+def test_what_most_sessions_leave_alone_is_folded_away_until_it_says_something(pages: PageClient) -> None:
+    def unfolded() -> list[str]:
+        found = [element for element in (pages.page or pages.get("/")).tree.with_class("more") if element.get("open") is not None]
+        return [text_of(next(element.iter("summary"))) for element in found]
+
+    make_club_session(slug="badminton", waitlist_payment=WaitlistPayment.UPFRONT)
+    pages.get("/admin/sessions/new")
+    assert unfolded() == []
+    pages.get("/admin/sessions/badminton/edit")
+    assert unfolded() == ["How people get a place, and how the waitlist works"]
+    pages.submit("/edit", time_zone="Nowhere", opens_day="2026-01-05")
+    assert unfolded() == [
+        "When registration opens and closes", "How people get a place, and how the waitlist works",
+        "Address on this site, time zone and currency",
+    ]  # fmt: skip

@@ -73,7 +73,7 @@ def test_each_mail_is_complete_in_both_forms(words: Flask, name: str) -> None:
     assert mail(words, name, "subject.txt", **more).strip().endswith("Social badminton & friends, Saturday 21 November")
     text, html = mail(words, name, "body.txt", **more), mail(words, name, "body.html", **more)
     for body in (text, html):
-        assert all(fact in body for fact in ("Saturday 21 November, 6:00 – 8:00 pm", "Kepa Road", "K7M4QX", link))
+        assert all(fact in body for fact in ("Saturday 21 November, 6:00 – 8:00\xa0pm", "Kepa Road", "K7M4QX", link))
         assert ("NZ$7.00" in body) == (name in REFUNDS)
     assert "Hello Mere <Tūhoe>," in text
     assert "Hello Mere &lt;Tūhoe&gt;," in html

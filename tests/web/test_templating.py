@@ -52,13 +52,13 @@ def test_day_has_a_year_only_when_it_is_another(words: Flask) -> None:
 
 def test_times_are_told_in_the_zone_of_the_session(words: Flask) -> None:
     ends = STARTS + timedelta(hours=2)
-    assert templating.when(STARTS, ends, "Pacific/Auckland") == "Saturday 21 November, 6:00 – 8:00 pm"
-    assert templating.when(STARTS, ends, SYDNEY) == "Saturday 21 November, 4:00 – 6:00 pm (Australian Eastern Time)"
+    assert templating.when(STARTS, ends, "Pacific/Auckland") == "Saturday 21 November, 6:00 – 8:00\xa0pm"
+    assert templating.when(STARTS, ends, SYDNEY) == "Saturday 21 November, 4:00 – 6:00\xa0pm (Australian Eastern Time)"
     assert templating.clock_time(STARTS, SYDNEY) != templating.clock_time(STARTS, "Pacific/Auckland")
 
 
 def test_stored_iso_times_are_told_like_moments(words: Flask) -> None:
-    assert templating.when(STARTS.isoformat(), None, "Pacific/Auckland") == "Saturday 21 November, 6:00 pm"
+    assert templating.when(STARTS.isoformat(), None, "Pacific/Auckland") == "Saturday 21 November, 6:00\xa0pm"
     assert templating.iso("2026-11-21T18:00:00+13:00") == "2026-11-21T05:00:00Z"
 
 
@@ -69,14 +69,14 @@ def test_a_time_without_a_zone_is_refused(words: Flask) -> None:
 
 def test_a_session_over_days_names_its_last_day(words: Flask) -> None:
     weekend = STARTS + timedelta(hours=30)
-    assert templating.time_range(STARTS, weekend) == "6:00 pm – Monday 23 November, 12:00 am"
+    assert templating.time_range(STARTS, weekend) == "6:00\xa0pm – Monday 23 November, 12:00\xa0am"
     assert templating.end_time(STARTS, weekend) == "Monday 23 November"
-    assert templating.time_range(STARTS, STARTS + timedelta(hours=8)) == "6:00 pm – 2:00 am"
+    assert templating.time_range(STARTS, STARTS + timedelta(hours=8)) == "6:00\xa0pm – 2:00\xa0am"
 
 
 def test_deadlines_say_today_or_the_day(words: Flask) -> None:
-    assert templating.until(STARTS) == "6:00 pm today"
-    assert templating.until(STARTS + timedelta(days=1)) == "6:00 pm on Sunday 22 November"
+    assert templating.until(STARTS) == "6:00\xa0pm today"
+    assert templating.until(STARTS + timedelta(days=1)) == "6:00\xa0pm on Sunday 22 November"
 
 
 def test_refusals_are_filled_in(words: Flask) -> None:

@@ -26,6 +26,7 @@ from ...services.club_session_fields import RESERVED, ClubSessionFields, FieldsR
 from ...services.club_sessions import NoSuchTime
 from ...templating import refusal_text
 from .fields import ClockField, DayField, MoneyField, WholeNumberField, radios
+from .session_form_groups import is_open
 from .session_words import WORDS, price_words
 
 MOMENTS = {
@@ -191,6 +192,10 @@ class ClubSessionForm(FlaskForm):
     def http_status(self) -> int:
         """What the page that shows this form answers: a refusal's own status, 422 for mistakes, else 200."""
         return self.refused.status if self.refused is not None else 422 if self.errors else 200
+
+    def shows(self, group: str) -> bool:
+        """Whether this part of the page is unfolded."""
+        return is_open(self, group)
 
     def filter_currency(self, text: str | None) -> str:
         """However it is typed, a currency is written large."""
