@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ScalarSelect, and_, case, func, or_, select
@@ -195,8 +196,12 @@ def _refunds(providers: Mapping[int, str]) -> list[RefundView]:
     return [RefundView(r.amount_cents, r.status, r.reason, r.created_at, by_hand(r)) for r in rows]
 
 
+@cache
 def waitlist_position() -> ScalarSelect[int]:
-    """SQL for the place in line of the enclosing statement's Registration: 1 is next; members-first lists count members first."""
+    """SQL, made once, for the place in line of the enclosing statement's Registration: 1 is next.
+
+    Members-first lists count members first.
+    """
     other, session = aliased(Registration), aliased(ClubSession)
     earlier = or_(
         other.waitlisted_at < Registration.waitlisted_at,

@@ -10,7 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from ..config import current_settings
@@ -134,15 +134,18 @@ def _lines(
     db: Session, order_id: int
 ) -> Sequence[Row[OrderItem, Registration, ClubSession, int, Membership, MembershipPlan]]:
     """Each line of the order with what it is for."""
-    return db.execute(
-        select(OrderItem, Registration, ClubSession, waitlist_position(), Membership, MembershipPlan)
-        .outerjoin(Registration, Registration.id == OrderItem.registration_id)
-        .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
-        .outerjoin(Membership, Membership.order_item_id == OrderItem.id)
-        .outerjoin(MembershipPlan, MembershipPlan.id == Membership.plan_id)
-        .where(OrderItem.order_id == order_id)
-        .order_by(OrderItem.id)
-    ).all()
+    return db.execute(_LINES, {"order_id": order_id}).all()
+
+
+_LINES = (  # made once: it took longer to build than to run
+    select(OrderItem, Registration, ClubSession, waitlist_position(), Membership, MembershipPlan)
+    .outerjoin(Registration, Registration.id == OrderItem.registration_id)
+    .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
+    .outerjoin(Membership, Membership.order_item_id == OrderItem.id)
+    .outerjoin(MembershipPlan, MembershipPlan.id == Membership.plan_id)
+    .where(OrderItem.order_id == bindparam("order_id"))
+    .order_by(OrderItem.id)
+)
 
 
 def _item(item: OrderItem) -> dict[str, Any]:
