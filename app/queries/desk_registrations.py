@@ -1,4 +1,4 @@
-"""The registrations of one club session as the desk lists them: searched, filtered, paged. Called by the admin blueprint.
+"""Registrations as the desk lists them, of one club session or of all: searched, filtered, sorted, paged. Called by its pages.
 
 However many there are, a page takes the same number of statements.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Row, Select, case, func, or_, select
@@ -34,12 +35,22 @@ IN_ORDER = (
 """Who comes, who may come, who waits in the order of the line, and last those who do not come."""
 
 
+class Sort(StrEnum):
+    """The order of a list. STATUS: see IN_ORDER."""
+
+    STATUS = "status"
+    NAME = "name"
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which registrations: all whose name, e-mail address or reference has every word of ``text``, of one status or of any."""
 
     text: str = ""
     status: RegistrationStatus | None = None
+    sort: Sort = Sort.STATUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +80,42 @@ class RegistrationLine:
     offer_expires_at: datetime | None
     order_token: str | None
     checkouts: Sequence[CheckoutLine]
+    owed_cents: int
+    session_slug: str
+    session_title: str
+    session_starts_at: datetime
+    time_zone: str
+    currency: str
 
 
 def of_session(slug: str, wanted: Wanted, number: int = 1, *, with_checkouts: bool) -> Page[RegistrationLine]:
     """One page of a session's registrations. Four statements; three when the checkout ids are not to be seen."""
-    rows, number, total = rows_of_page(_matching(slug, wanted), number)
-    order_ids = [row.order_id for row in rows if row.order_id is not None]
-    refunded = _refunded(order_ids)
-    checkouts = _checkouts(order_ids) if with_checkouts else {}
-    return Page([_line(row, refunded.get(row.id, 0), checkouts.get(row.order_id, [])) for row in rows], number, total)
+    return _page(_matching(wanted).where(ClubSession.slug == slug), number, with_checkouts)
 
 
-def _matching(slug: str, wanted: Wanted) -> Select[Any]:
+def everywhere(wanted: Wanted, number: int = 1, *, with_checkouts: bool) -> Page[RegistrationLine]:
+    """The same of all sessions, past ones too."""
+    return _page(_matching(wanted), number, with_checkouts)
+
+
+def _page(matching: Select[Any], number: int, with_checkouts: bool) -> Page[RegistrationLine]:
+    rows, number, total = rows_of_page(matching, number)
+    ids = [row.id for row in rows]
+    refunded = _refunded(ids)
+    checkouts = _checkouts(ids) if with_checkouts else {}
+    return Page([_line(row, refunded.get(row.id, 0), checkouts.get(row.id, [])) for row in rows], number, total)
+
+
+def _matching(wanted: Wanted) -> Select[Any]:
     statement = (
         select(
             _R.id, _R.order_id, _R.token, _R.reference, _R.name, _R.email, _R.places, _R.status, _R.payment_status,
-            _R.price_cents, _R.amount_paid_cents, _R.created_at, _R.offer_expires_at, Order.hold_expires_at,
-            Order.token.label("order_token"),
+            _R.price_cents, _R.amount_paid_cents, _R.owed_cents, _R.created_at, _R.offer_expires_at, Order.hold_expires_at,
+            Order.token.label("order_token"), ClubSession.slug, ClubSession.title, ClubSession.starts_at,
+            ClubSession.time_zone, ClubSession.currency,
         )
         .join(ClubSession, ClubSession.id == _R.club_session_id)
         .outerjoin(Order, Order.id == _R.order_id)
-        .where(ClubSession.slug == slug)
     )  # fmt: skip
     if wanted.status is not None:
         statement = statement.where(_R.status == wanted.status)
@@ -97,31 +123,37 @@ def _matching(slug: str, wanted: Wanted) -> Select[Any]:
         fields = (_R.name, _R.email, _R.reference)
         statement = statement.where(or_(*(column.icontains(word, autoescape=True) for column in fields)))
     rank = case({status: place for place, status in enumerate(IN_ORDER)}, value=_R.status)
-    return statement.order_by(rank, func.coalesce(_R.waitlisted_at, _R.reserved_at, _R.created_at), _R.id)
+    orders: dict[Sort, tuple[Any, ...]] = {
+        Sort.STATUS: (rank, func.coalesce(_R.waitlisted_at, _R.created_at), _R.id),
+        Sort.NAME: (func.lower(_R.name), _R.id),
+        Sort.NEWEST: (_R.created_at.desc(), _R.id.desc()),
+        Sort.OLDEST: (_R.created_at, _R.id),
+    }
+    return statement.order_by(*orders[wanted.sort])
 
 
-def _refunded(order_ids: Iterable[int]) -> dict[int, int]:
-    """What has gone back, or is on its way back, for each registration of these orders."""
+def _refunded(ids: Iterable[int]) -> dict[int, int]:
+    """What has gone back, or is on its way back, for each of these registrations."""
     rows = db.session.execute(
         select(OrderItem.registration_id, func.sum(Refund.amount_cents))
         .join(Refund, Refund.order_item_id == OrderItem.id)
-        .join(Payment, Payment.id == Refund.payment_id)
-        .where(Payment.order_id.in_(order_ids), Refund.status != RefundStatus.FAILED, OrderItem.registration_id.is_not(None))
+        .where(OrderItem.registration_id.in_(ids), Refund.status != RefundStatus.FAILED)
         .group_by(OrderItem.registration_id)
     )
     return {registration_id: int(cents) for registration_id, cents in rows}
 
 
-def _checkouts(order_ids: Iterable[int]) -> dict[int, list[CheckoutLine]]:
-    """Every attempt to pay these orders that reached Stripe, oldest first."""
+def _checkouts(ids: Iterable[int]) -> dict[int, list[CheckoutLine]]:
+    """Every attempt to pay for these registrations that reached Stripe, oldest first."""
     rows = db.session.execute(
-        select(Payment.order_id, Payment.checkout_id, Payment.status)
-        .where(Payment.order_id.in_(order_ids), Payment.checkout_id.is_not(None))
+        select(OrderItem.registration_id, Payment.checkout_id, Payment.status)
+        .join(Payment, Payment.order_id == OrderItem.order_id)
+        .where(OrderItem.registration_id.in_(ids), Payment.checkout_id.is_not(None))
         .order_by(Payment.id)
     )
     found: dict[int, list[CheckoutLine]] = {}
-    for order_id, checkout_id, status in rows:
-        found.setdefault(order_id, []).append(CheckoutLine(checkout_id, status))
+    for registration_id, checkout_id, status in rows:
+        found.setdefault(registration_id, []).append(CheckoutLine(checkout_id, status))
     return found
 
 
@@ -142,4 +174,10 @@ def _line(row: Row[Any], refunded_cents: int, checkouts: Sequence[CheckoutLine])
         offer_expires_at=row.offer_expires_at if row.status is RegistrationStatus.OFFERED else None,
         order_token=row.order_token,
         checkouts=checkouts,
+        owed_cents=row.owed_cents,
+        session_slug=row.slug,
+        session_title=row.title,
+        session_starts_at=row.starts_at,
+        time_zone=row.time_zone,
+        currency=row.currency,
     )

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, func, or_, select
 
 from ..extensions import db
-from ..models import ClubSession, OrderItem, Payment, Refund, Registration
+from ..models import ClubSession, OrderItem, Refund, Registration
 from ..rules.capacity import Counters
 from ..rules.refunds import Terms
 from ..rules.statuses import Entry, RefundPolicy, RefundStatus, RegistrationStatus, SessionStatus, WaitlistPayment
@@ -224,9 +224,8 @@ def _tallies(ids: Iterable[int]) -> dict[int, Tally]:
     ).all()
     gone_back = db.session.execute(
         select(_R.club_session_id, func.sum(Refund.amount_cents))
-        .join(Payment, Payment.order_id == _R.order_id)
-        .join(Refund, Refund.payment_id == Payment.id)
-        .join(OrderItem, (OrderItem.id == Refund.order_item_id) & (OrderItem.registration_id == _R.id))
+        .join(OrderItem, OrderItem.registration_id == _R.id)
+        .join(Refund, Refund.order_item_id == OrderItem.id)
         .where(_R.club_session_id.in_(wanted), Refund.status != RefundStatus.FAILED)
         .group_by(_R.club_session_id)
     ).all()

@@ -18,3 +18,9 @@ def page_url(number: int) -> str:
     """The address of another page of the list being shown."""
     kept = [(name, value) for name, value in request.args.items() if name != "page" and value]
     return f"{request.path}?{urlencode([*kept, ('page', str(number))])}"
+
+
+def sort_url(sort: str) -> str:
+    """The address of the first page of the same list in another order."""
+    kept = [(name, value) for name, value in request.args.items() if name not in ("page", "sort") and value]
+    return f"{request.path}?{urlencode([*kept, ('sort', sort)])}"

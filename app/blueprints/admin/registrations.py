@@ -1,4 +1,4 @@
-"""The desk's view of one session: its figures and its registrations, searched, filtered and paged by links."""
+"""The desk's view of one session and of all bookings: searched, filtered, sorted and paged by links."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from flask import abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ...queries import desk_registrations, desk_sessions
-from ...queries.desk_registrations import Wanted
+from ...queries.desk_registrations import Sort, Wanted
 from ...rules.statuses import RegistrationStatus, Role
 from ...security import may, staff_only
 from . import bp
@@ -25,8 +25,21 @@ def session_registrations(slug: str) -> ResponseReturnValue:
     return render_template("admin/session.html", session=club_session, page=page, wanted=wanted, with_payments=with_payments)
 
 
-def _wanted() -> Wanted:
-    """The search as asked for; a status that there is not means any."""
+@bp.get("/registrations")
+@staff_only(Role.DESK)
+def registrations() -> ResponseReturnValue:
+    """Every booking of every session, for whoever rings up and does not say which."""
+    wanted, with_payments = _wanted(Sort.NEWEST), may(Role.STAFF)
+    page = desk_registrations.everywhere(wanted, page_number(), with_checkouts=False)
+    return render_template(
+        "admin/registrations.html", page=page, wanted=wanted, with_payments=with_payments, statuses=desk_registrations.IN_ORDER
+    )
+
+
+def _wanted(usual: Sort = Sort.STATUS) -> Wanted:
+    """The search as asked for; a status that there is not means any, such a sort the usual one."""
     status = request.args.get("status", "")
     known = RegistrationStatus(status) if status in set(RegistrationStatus) else None
-    return Wanted(request.args.get("q", "").strip()[:LONGEST_SEARCH], known)
+    sort = request.args.get("sort", "")
+    order = Sort(sort) if sort in set(Sort) else usual
+    return Wanted(request.args.get("q", "").strip()[:LONGEST_SEARCH], known, order)

@@ -26,7 +26,7 @@ from . import (
     today,
 )
 from .money_words import WORDS as MONEY_WORDS
-from .paging import page_url
+from .paging import page_url, sort_url
 from .record_words import WORDS
 
 __all__ = [
@@ -36,4 +36,5 @@ __all__ = [
 ]  # fmt: skip
 
 
-bp.context_processor(lambda: {"may": may, "has_mailbox": has_mailbox, "page_url": page_url, **WORDS, **MONEY_WORDS})
+HELPERS = {"may": may, "has_mailbox": has_mailbox, "page_url": page_url, "sort_url": sort_url}
+bp.context_processor(lambda: {**HELPERS, **WORDS, **MONEY_WORDS})
