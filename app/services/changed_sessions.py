@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from .. import clock
 from ..extensions import db as flask_db
 from ..models import ClubSession, Registration
-from ..rules.statuses import ACTIVE, WAITING, RegistrationStatus, SessionStatus
+from ..rules.statuses import ACTIVE, UNDECIDED, WAITING, RegistrationStatus, SessionStatus
 from . import calendars, letters
 
 _C, _R = ClubSession, Registration
@@ -33,6 +33,7 @@ class Told:
     kept: int = 0
     """Paying now, or offered a place."""
     waiting: int = 0
+    """On the waitlist, or with an application that is not decided."""
 
     @property
     def total(self) -> int:
@@ -50,7 +51,7 @@ def who_is_told(slugs: Collection[str], changed: Collection[str]) -> Told:
     )  # fmt: skip
     counts = {status: int(number) for status, number in rows}
     registered = counts.pop(RegistrationStatus.REGISTERED, 0)
-    waiting = sum(counts.pop(status, 0) for status in (*WAITING, RegistrationStatus.UNDER_REVIEW))
+    waiting = sum(counts.pop(status, 0) for status in WAITING | UNDECIDED)
     return Told(registered, sum(counts.values()), waiting)
 
 

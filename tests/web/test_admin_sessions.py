@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask
 
+from app import clock as app_clock
 from app.models import AuditEntry, ClubSession
 from app.rules.statuses import RegistrationStatus, Role, SessionStatus
 from tests.support.clock import FakeClock
@@ -241,15 +242,16 @@ def test_a_new_place_is_checked_with_how_many_are_told_then_saved(pages: PageCli
     book(session, "Ana")
     book(session, "Bo")
     book(session, "Cy", RegistrationStatus.WAITLISTED)
+    book(session, "Di", RegistrationStatus.IN_RESERVE, applied_at=app_clock.now(), reserved_at=app_clock.now())
     pages.get(f"{HERE}/edit")
     page = pages.submit("/edit", location="New hall")
     assert (page.status, page.h1) == (200, "Check before people are told") and the(ClubSession).location == "Old hall"
     assert "Place before Old hall Place from now on New hall" in page.text
-    assert "3 bookings are told by e-mail, with the new calendar entry. 2 are registered. 1 is waiting." in page.text
+    assert "4 bookings are told by e-mail, with the new calendar entry. 2 are registered. 2 are waiting." in page.text
     pages.submit("/edit", button="Back to the form", location="Newer hall")
     assert the(ClubSession).location == "Old hall"
     pages.submit("/edit", location="Newer hall")
-    page = pages.submit("/edit", button="Save and tell 3 bookings")
+    page = pages.submit("/edit", button="Save and tell 4 bookings")
     assert "The changes are saved." in page.text and the(ClubSession).location == "Newer hall"
     pages.get(f"{HERE}/edit")
     assert "The changes are saved." in pages.submit("/edit", summary="Only words").text
