@@ -130,6 +130,17 @@ def keep_private(response: Response) -> Response:
     return response
 
 
+def framed_alone(response: Response) -> Response:
+    """For a mail that one of our pages shows in a frame: it may carry its own styles, and can neither run nor send anything."""
+    policy = (
+        secure.ContentSecurityPolicy()
+        .default_src("'none'").style_src("'unsafe-inline'").img_src("data:").frame_ancestors("'self'").sandbox()
+    )  # fmt: skip
+    response.headers["Content-Security-Policy"] = policy.header_value
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return response
+
+
 def may(role: Role) -> bool:
     """Whether the person here has at least this role; for links that only some should see."""
     return bool(current_user.is_authenticated) and RANK[current_user.role] >= RANK[role]
@@ -191,6 +202,7 @@ def _headers(settings: Settings, https: bool) -> Callable[[Response], Response]:
         .img_src("'self'", "data:")
         .connect_src("'self'")
         .font_src("'self'")
+        .frame_src("'self'")
         # A form that ends at Stripe is blocked unless Stripe's origin is listed (STACK trap 1).
         .form_action("'self'", *settings.checkout_origins)
         .base_uri("'none'")

@@ -4,6 +4,7 @@ from .account_identities import AccountIdentity
 from .account_second_factors import RecoveryCode, SecondFactor
 from .account_sign_ins import SignIn
 from .account_tokens import AccountToken, TokenPurpose
+from .announcements import Announcement
 from .audit import AuditEntry
 from .booking_notes import BookingNote
 from .cases import Case
@@ -23,6 +24,7 @@ from .users import User
 __all__ = [
     "AccountIdentity",
     "AccountToken",
+    "Announcement",
     "AuditEntry",
     "BookingNote",
     "Case",

@@ -28,7 +28,7 @@ from ..rules.addresses import has_mailbox
 from ..rules.refusals import InvalidInput, words
 from ..transaction import retried, transaction
 from . import audit, cases
-from .writes import changed, insert_once
+from .writes import changed, insert_all_once, insert_once
 
 SEND_JOB = "send_email"
 RETRY_AFTER = timedelta(minutes=5)
@@ -62,6 +62,16 @@ class Rendered:
     attachments: list[dict[str, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One of many mails of the same template."""
+
+    dedupe_key: str
+    to: str
+    context: Mapping[str, Any]
+    order_id: int | None
+
+
 def owe(
     db: Session,
     *,
@@ -79,21 +89,31 @@ def owe(
     """
     if not has_mailbox(to):
         return
-    written = insert_once(
-        db,
-        _M,
-        _M.dedupe_key,
-        dedupe_key=dedupe_key,
-        to=to,
-        template=template,
-        context=dict(context),
-        order_id=order_id,
-        attachments=[_stored(attachment) for attachment in attachments],
-        message_id=f"<{secrets.token_hex(16)}@{current_settings().host}>",
-        next_attempt_at=clock.now(),
-    )
-    if written:
+    values = _values(template, Letter(dedupe_key, to, context, order_id), attachments)
+    if insert_once(db, _M, _M.dedupe_key, **values):
         jobs.enqueue(db, SEND_JOB, dedupe_key)
+
+
+def owe_all(db: Session, template: str, letters: Sequence[Letter]) -> None:
+    """Owe many people a mail each, in one statement; who is owed theirs already, or gave no address, is left out.
+
+    The scan sends them, so that a mail to a thousand holds up nobody's confirmation, which has a job of its own.
+    """
+    rows = [_values(template, letter) for letter in letters if has_mailbox(letter.to)]
+    insert_all_once(db, _M, _M.dedupe_key, rows)
+
+
+def _values(template: str, letter: Letter, attachments: Sequence[Attachment] = ()) -> dict[str, Any]:
+    return {
+        "dedupe_key": letter.dedupe_key,
+        "to": letter.to,
+        "template": template,
+        "context": dict(letter.context),
+        "order_id": letter.order_id,
+        "attachments": [_stored(attachment) for attachment in attachments],
+        "message_id": f"<{secrets.token_hex(16)}@{current_settings().host}>",
+        "next_attempt_at": clock.now(),
+    }
 
 
 def send_due(limit: int = 50) -> int:

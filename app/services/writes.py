@@ -1,7 +1,8 @@
-"""Two ways to write that never race: a guarded UPDATE that says whether it won, and an INSERT that a repeat does not repeat."""
+"""Ways to write that never race: a guarded UPDATE that says whether it won, and an INSERT that a repeat does not repeat."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import CursorResult, Update
@@ -23,3 +24,10 @@ def insert_once(db: Session, model: type[Base], key: InstrumentedAttribute[Any],
     # RETURNING and not rowcount: SQLAlchemy keeps no row count of an INSERT on PostgreSQL.
     statement = insert(model).values(**values).on_conflict_do_nothing(index_elements=[key]).returning(key)
     return db.execute(statement).first() is not None
+
+
+def insert_all_once(db: Session, model: type[Base], key: InstrumentedAttribute[Any], rows: Sequence[dict[str, Any]]) -> None:
+    """The same for many rows of the same columns, in one statement; those whose ``key`` is there already stay as they are."""
+    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
+    if rows:
+        db.connection().execute(insert(model).on_conflict_do_nothing(index_elements=[key.key]), list(rows))

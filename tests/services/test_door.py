@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from app.models import AuditEntry, ClubSession, Registration
 from app.rules.refusals import BookingNotRegistered, BookingUnknown, InvalidInput
-from app.rules.statuses import RegistrationStatus
+from app.rules.statuses import UNDECIDED, RegistrationStatus
 from app.services import door
 from app.services.door import TickedIn
 from app.transaction import transaction
@@ -72,10 +72,10 @@ def test_twin_without_the_guard_each_phone_counts_the_booking(
 
 @pytest.mark.parametrize("status", [status for status in RegistrationStatus if status is not RegistrationStatus.REGISTERED])
 @pytest.mark.databases("sqlite")
-def test_who_has_no_place_is_not_ticked_in(session: ClubSession, status: RegistrationStatus) -> None:
+def test_who_has_no_place_is_not_ticked_in(session: ClubSession, clock: FakeClock, status: RegistrationStatus) -> None:
     with transaction() as db:
         db.execute(update(ClubSession).values(waitlist_capacity=5))
-    code = book(session, "Ana Lee", status).reference
+    code = book(session, "Ana Lee", status, applied_at=clock.now if status in UNDECIDED else None).reference
     with pytest.raises(BookingNotRegistered):
         door.tick_in(session.slug, code, "user:1")
     assert door.tick_in_codes(session.slug, code, "user:1").not_registered == [code]

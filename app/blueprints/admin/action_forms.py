@@ -31,7 +31,8 @@ KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 LONGEST_REASON = 500
 
 
-def _fresh_key() -> str:
+def fresh_key() -> str:
+    """A one-time key for a form."""
     return secrets.token_urlsafe(18)
 
 
@@ -48,7 +49,7 @@ class ReasonForm(FlaskForm):
         filters=[_strip],
         widget=GovTextInput(),
     )
-    once = HiddenField(default=_fresh_key)
+    once = HiddenField(default=fresh_key)
     carried: Sequence[str] = ()
     """Names of further fields that travel from the form through the check to the deed."""
     refused: Refusal | None = None
@@ -70,7 +71,7 @@ class ReasonForm(FlaskForm):
     def validate_once(self, field: HiddenField) -> None:
         """What is no key of ours gets a fresh one."""
         if not KEY.fullmatch(field.data or ""):
-            field.data = _fresh_key()
+            field.data = fresh_key()
 
     def refuse(self, refusal: Refusal) -> None:
         """Show why the service said no: at its field, or above the form. The key before has not been used up."""

@@ -45,6 +45,8 @@ ACTIONS = {
     "refunded_by_staff": _("Refunded by the committee"),
     "checked_in": _("Ticked in at the door"),
     "check_in_undone": _("Tick at the door taken back"),
+    "announced": _("Message sent to people"),
+    "announcement_tested": _("Message tried on oneself"),
     "mail_sent_again": _("Letter sent again"),
     "mail_retried": _("E-mail tried again"),
     "case_closed": _("Case closed"),
@@ -153,6 +155,7 @@ DETAILS = {
     "question": _("question"), "reason": _("reason"), "places": _("places"), "role": _("role"), "devices": _("devices"),
     "resolution": _("decision"), "overbooked": _("past capacity"), "waiting": _("people waiting were passed over"),
     "means": _("by"), "from": _("from"), "to": _("to"), "passed": _("passed over"),
+    "subject": _("subject"), "recipients": _("people"),
 }  # fmt: skip
 """What of an entry's detail is for people to read; the rest is for machines."""
 

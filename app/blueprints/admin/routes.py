@@ -7,6 +7,7 @@ from ...security import may
 from . import (
     actions,
     adding,
+    announcements,
     applications,
     audit_log,
     booking_changes,
@@ -15,6 +16,7 @@ from . import (
     club_sessions,
     door,
     holds,
+    mail_texts,
     memberships,
     money,
     money_lists,
@@ -30,9 +32,9 @@ from .paging import page_url, sort_url
 from .record_words import WORDS
 
 __all__ = [
-    "actions", "adding", "applications", "audit_log", "booking_changes", "bp", "cases", "club_sessions", "door", "holds",
-    "memberships", "money",
-    "money_lists", "people", "questions", "record", "registrations", "session_actions", "today",
+    "actions", "adding", "announcements", "applications", "audit_log", "booking_changes", "bp", "cases",
+    "club_sessions", "door", "holds", "mail_texts", "memberships", "money", "money_lists", "people", "questions",
+    "record", "registrations", "session_actions", "today",
 ]  # fmt: skip
 
 

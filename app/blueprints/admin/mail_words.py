@@ -1,0 +1,45 @@
+"""When each automatic mail is sent, in the committee's words. A template without words here fails a test."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _
+
+OCCASIONS = {
+    "confirmation": _("Somebody has a place: at once when it is free, else when the payment has arrived"),
+    "payment_link": _("Staff added a booking that is to be paid by a link"),
+    "session_changed": _("You change the time or place of a session; to those registered"),
+    "session_changed_waiting": _("You change the time or place of a session; to those who wait"),
+    "moved": _("You move a booking to another session"),
+    "booking_changed": _("You change the number of places of a booking"),
+    "difference": _("A booking that you changed costs more"),
+    "waitlisted": _("Somebody joins the waitlist"),
+    "applied": _("Somebody applies for a session that takes applications"),
+    "accepted": _("You accept an application, or a place comes free for the next in reserve"),
+    "in_reserve": _("You put an application in reserve"),
+    "declined": _("You decline an application"),
+    "application_over": _("The session starts and an application got no place"),
+    "payment_failed": _("A bank did not make a payment that takes days"),
+    "offer": _("A place has come free for the first in line"),
+    "offer_over": _("An offer was not answered in time"),
+    "waitlist_over": _("The session starts and no place came free"),
+    "booking_link": _("Somebody books a session in which their address has a booking already"),
+    "cancelled": _("A booking is cancelled and nothing goes back"),
+    "refunded_cancelled": _("A booking is cancelled and money goes back"),
+    "replaced": _("Somebody took the place of a booking that was cancelled too late"),
+    "session_cancelled": _("You cancel a session"),
+    "refunded_by_staff": _("You refund a booking that goes on"),
+    "refunded_late": _("A payment arrives after the place has gone"),
+    "refunded_double": _("Somebody pays twice"),
+    "refunded_mismatch": _("A payment does not fit its order"),
+    "announcement": _("You write to the people of a session"),
+    "membership_started": _("Somebody buys a membership"),
+    "membership_ending": _("A membership ends in 30 days, and again in 7"),
+    "membership_by_staff": _("You give somebody a membership, change its last day or end it"),
+    "student_prices": _("You approve somebody as a student, or no longer"),
+    "membership_refunded": _("A membership is refunded"),
+    "confirm_address": _("Somebody asks for an account, or for another address of theirs"),
+    "reset_password": _("Somebody has forgotten their password"),
+    "password_set": _("A password was changed"),
+    "role_changed": _("The role of somebody’s account was changed"),
+    "address_changed": _("The address of an account was changed; to the old one"),
+}
