@@ -26,6 +26,7 @@ from . import (
     registrations,
     session_actions,
     today,
+    walk_ins,
 )
 from .money_words import WORDS as MONEY_WORDS
 from .paging import page_url, sort_url
@@ -34,7 +35,7 @@ from .record_words import WORDS
 __all__ = [
     "actions", "adding", "announcements", "applications", "audit_log", "booking_changes", "bp", "cases",
     "club_sessions", "door", "holds", "mail_texts", "memberships", "money", "money_lists", "people", "questions",
-    "record", "registrations", "session_actions", "today",
+    "record", "registrations", "session_actions", "today", "walk_ins",
 ]  # fmt: skip
 
 
