@@ -75,7 +75,8 @@ def test_twin_without_the_guard_each_phone_counts_the_booking(
 def test_who_has_no_place_is_not_ticked_in(session: ClubSession, clock: FakeClock, status: RegistrationStatus) -> None:
     with transaction() as db:
         db.execute(update(ClubSession).values(waitlist_capacity=5))
-    code = book(session, "Ana Lee", status, applied_at=clock.now if status in UNDECIDED else None).reference
+    since = dict.fromkeys(("applied_at", "reserved_at"), clock.now) if status in UNDECIDED else {}
+    code = book(session, "Ana Lee", status, **since).reference
     with pytest.raises(BookingNotRegistered):
         door.tick_in(session.slug, code, "user:1")
     assert door.tick_in_codes(session.slug, code, "user:1").not_registered == [code]
