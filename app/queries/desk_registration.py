@@ -14,6 +14,7 @@ from sqlalchemy import Row, and_, or_, select
 
 from ..extensions import db
 from ..models import AuditEntry, BookingNote, Case, ClubSession, Order, OrderItem, OutgoingEmail, Payment, Refund, Registration
+from ..rules.addresses import has_mailbox
 from ..rules.refunds import refundable_cents
 from ..rules.statuses import (
     UNDECIDED,
@@ -51,6 +52,12 @@ class MailLine:
     subject: str | None
     template: str
     state: MailState
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    name: str
+    email: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,11 @@ class RegistrationPage:
     @property
     def may_end_hold(self) -> bool:
         return self.r.status is RegistrationStatus.HELD and self.order.status is OrderStatus.PENDING
+
+    @property
+    def contact(self) -> Contact:
+        """Who it is for; no address when none was given."""
+        return Contact(self.r.name, self.r.email if has_mailbox(self.r.email) else "")
 
     @property
     def open_difference(self) -> Order | None:

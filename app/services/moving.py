@@ -45,7 +45,7 @@ def move(token: str, to_slug: str, settlement: Settlement, actor: str) -> Change
         _check_target(db, booking, new)
         cents = desk_quotes.move_difference(db, registration, new, now)
         over = overbooking.take(db, new, registration.places, settlement.overbook_to, actor, settlement.reason)
-        struck = _rebook(db, registration, old, new)
+        struck = _rebook(db, registration, old, new, settlement.once)
         back = differences.settle(db, booking, cents, settlement, actor, now)
         detail = {"from": old.title, "to": new.title, "means": settlement.how, "cents": abs(cents), "reason": settlement.reason}
         audit.record(
@@ -115,14 +115,14 @@ def _check_target(db: Session, booking: Booking, new: ClubSession) -> None:
         raise InvalidInput("to", words("This address has a booking there already."))
 
 
-def _rebook(db: Session, registration: Registration, old: ClubSession, new: ClubSession) -> int:
+def _rebook(db: Session, registration: Registration, old: ClubSession, new: ClubSession, once: str) -> int:
     """Change the session, give the old places back and take the money along; the number that strikes the old entry out."""
     mine = update(Registration).where(Registration.id == registration.id, Registration.club_session_id == old.id)
     db.execute(mine.values(club_session_id=new.id, checked_in_at=None))
     db.refresh(registration)
     places.release(db, old.id, registration.places)
     revenue, kept = ledger.revenue(ItemKind.REGISTRATION), paying_back.kept_cents(db, registration)
-    key = f"move:{registration.id}:{old.id}:{new.id}:{clock.now().timestamp()}"
+    key = f"move:{registration.id}:{once}"
     ledger.book(db, f"{key}:out", revenue, ledger.MOVED, kept, new.currency, club_session_id=old.id)
     ledger.book(db, f"{key}:in", ledger.MOVED, revenue, kept, new.currency, club_session_id=new.id)
     return calendars.strike_out(db, old.id)

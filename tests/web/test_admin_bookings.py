@@ -143,6 +143,20 @@ def test_contact_and_notes(pages: PageClient, paid: str) -> None:
     assert row.email == "aroha@new.example" and page.path == f"/admin/registrations/{row.token}" and row.token != paid
 
 
+def test_a_walk_in_is_given_an_address_afterwards(pages: PageClient, session: ClubSession) -> None:
+    add(pages)
+    do(pages, "/add", "Add this booking")
+    pages.click("Change name or address")
+    page = pages.submit("/contact", button="Continue", name="Hemi Karaka", reason=WHY)
+    assert facts(page)["E-mail"] == "None" and facts(page)["Its link"] == "stays as it is"
+    do(pages, "/contact", "Change it")
+    assert the(Registration).name == "Hemi Karaka"
+    pages.click("Change name or address")
+    pages.submit("/contact", button="Continue", email="hemi@club.example", reason=WHY)
+    do(pages, "/contact", "Change it")
+    assert the(Registration).email == "hemi@club.example"
+
+
 def test_desk_only_sees(pages: PageClient, paid: str) -> None:
     sign_in(pages, Role.DESK)
     for what in ("payment", "move", "places", "place", "contact", "owed"):

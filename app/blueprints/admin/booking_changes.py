@@ -189,20 +189,20 @@ def _place_check(page: RegistrationPage, form: OutOfTurnForm, names: str) -> Che
 def registration_contact(token: str) -> ResponseReturnValue:
     """Mend the name or the address of a booking."""
     page, after = _page(token), [token]
-    form, (back, back_words) = ContactForm(obj=page.r), of_booking(page)
+    form, (back, back_words) = ContactForm(obj=page.contact), of_booking(page)
 
     def check() -> Check:
-        moved = form.email.data != page.r.email
+        moved = form.email.data not in ("", page.r.email)
         link = _("a new one: the old one no longer works") if moved else _("stays as it is")
         who = told(form.email.data) if moved else (_("Who is told"), _("Nobody"))
-        rows = [(_("Name"), form.name.data), (_("E-mail"), form.email.data), (_("Its link"), link),
+        rows = [(_("Name"), form.name.data), (_("E-mail"), form.email.data or _("None")), (_("Its link"), link),
                 (_("Reason"), form.reason.data), who]  # fmt: skip
         return Check(_("Check who it is for"), rows, _("Change it"))
 
     def act() -> str:
-        typed = (form.name.data, form.email.data, form.reason.data)
+        typed = (form.name.data, form.email.data or page.r.email, form.reason.data)
         after.append(booking_contact.edit(token, *typed, viewer.actor(), once=form.once.data))
-        return _("The booking is for %(name)s, %(email)s now.", name=form.name.data, email=form.email.data)
+        return _("The booking is for %(name)s now.", name=form.name.data)
 
     return ask(form, check, act, lambda: url_for("admin.registration", token=after[-1]), title=_("Change name or address"),
                back=back, back_words=back_words)  # fmt: skip
