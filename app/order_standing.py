@@ -1,10 +1,15 @@
-"""How an order stands, in the one word that the top of its page is drawn from (promise 11). Called by templates."""
+"""How an order stands, in the one word that the top of its page is drawn from (promise 11), and in the words of what it is for.
+
+Called by templates.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from .queries import item_facts
+from .queries.item_facts import KindWords
 from .rules.statuses import ENDED, OrderStatus, PaymentStatus, RegistrationStatus
 
 if TYPE_CHECKING:
@@ -37,6 +42,13 @@ def order_standing(order: OrderView, now: datetime) -> str:
     return "expired" if order.status is OrderStatus.EXPIRED else "cancelled"
 
 
+def only_words(order: OrderView) -> KindWords | None:
+    """The words of the one kind of things that this order is for; None for places, and for several kinds."""
+    kinds = {item.kind for item in order.items}
+    with_places = any(item.registration for item in order.items)
+    return item_facts.words_of(next(iter(kinds))) if len(kinds) == 1 and not with_places else None
+
+
 def _pending_standing(order: OrderView, registrations: set[RegistrationStatus], now: datetime) -> str:
     if order.payment in (PaymentStatus.PROCESSING, PaymentStatus.SUCCEEDED) or order.captured_cents:
         return "checking"
@@ -49,7 +61,7 @@ def _pending_standing(order: OrderView, registrations: set[RegistrationStatus], 
 
 
 def _paid_standing(order: OrderView, registrations: set[RegistrationStatus]) -> str:
-    if not registrations or (registrations <= ENDED and any(item.membership for item in order.items)):
+    if not registrations or (registrations <= ENDED and any(item.facts for item in order.items)):
         return "paid"
     for status in (RegistrationStatus.REGISTERED, RegistrationStatus.WAITLISTED):
         if status in registrations:

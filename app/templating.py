@@ -24,7 +24,8 @@ from markupsafe import Markup
 
 from . import clock
 from .extensions import babel
-from .order_standing import order_standing
+from .order_standing import only_words, order_standing
+from .queries import item_facts
 from .rules.pricing import Quote
 from .rules.refusals import Refusal
 from .services.amounts import UNAMBIGUOUS, money, plain
@@ -52,6 +53,7 @@ def init_templating(app: Flask) -> None:
     env.filters.update(paragraphs=paragraphs, is_past=is_past)
     env.globals.update(settings=app.extensions["muster_settings"], html_lang=html_lang, static_url=static_url)
     env.globals.update(club_ink=club_ink, order_standing=order_standing, session_row=session_row)
+    env.globals.update(only_words=only_words, item_words=item_facts.words_of)
 
 
 class _Lenient(BaseLoader):

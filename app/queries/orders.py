@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -12,11 +12,12 @@ from sqlalchemy import ScalarSelect, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from ..extensions import db
-from ..models import ClubSession, Membership, Order, OrderItem, Payment, Refund, Registration
+from ..models import ClubSession, Order, OrderItem, Payment, Refund, Registration
 from ..rules import refunds
 from ..rules.addresses import has_mailbox
 from ..rules.statuses import ItemKind, OrderStatus, PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
-from . import refund_terms
+from . import item_facts, refund_terms
+from .item_facts import ItemFacts
 from .questions import answer_rows
 
 STRIPE = "stripe"
@@ -59,22 +60,14 @@ class RegistrationView:
 
 
 @dataclass(frozen=True, slots=True)
-class MembershipView:
-    """The membership that a paid line has become; both dates belong to it."""
-
-    starts_on: date
-    ends_on: date
-    revoked_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class ItemView:
     kind: ItemKind
     description: str
     unit_amount_cents: int
     quantity: int
     registration: RegistrationView | None
-    membership: MembershipView | None = None
+    facts: ItemFacts | None = None
+    """What its kind says of a paid line; None before that, and for a registration, which is above."""
     lines: Sequence[Mapping[str, Any]] = ()
     """What is charged and why, when amount and quantity do not say it all: see `OrderItem.lines`."""
 
@@ -218,18 +211,18 @@ def waitlist_position() -> ScalarSelect[int]:
 def _items(order_id: int) -> list[ItemView]:
     position = waitlist_position()
     rows = db.session.execute(
-        select(OrderItem, Registration, ClubSession, position, Membership)
+        select(OrderItem, Registration, ClubSession, position)
         .outerjoin(Registration, Registration.id == OrderItem.registration_id)
         .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
-        .outerjoin(Membership, Membership.order_item_id == OrderItem.id)
         .where(OrderItem.order_id == order_id)
         .order_by(OrderItem.id)
     ).all()
-    return [_item(*row) for row in rows]
+    facts = item_facts.of_order(db.session(), order_id, (item.kind for item, *_ in rows))
+    return [_item(*row, facts.get(row[0].id)) for row in rows]
 
 
 def _item(
-    item: OrderItem, r: Registration | None, c: ClubSession | None, position: int, m: Membership | None
+    item: OrderItem, r: Registration | None, c: ClubSession | None, position: int, facts: ItemFacts | None
 ) -> ItemView:
     view = None
     if r is not None and c is not None:
@@ -257,7 +250,4 @@ def _item(
             answers=answer_rows(r.answers),
             applied=r.applied_at is not None,
         )
-    membership = None if m is None else MembershipView(m.starts_on, m.ends_on, m.revoked_at)
-    return ItemView(
-        item.kind, item.description, item.unit_amount_cents, item.quantity, view, membership, tuple(item.lines or ())
-    )
+    return ItemView(item.kind, item.description, item.unit_amount_cents, item.quantity, view, facts, tuple(item.lines or ()))

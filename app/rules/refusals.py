@@ -24,6 +24,8 @@ class Refusal(Exception):
     text: ClassVar[str] = words("That is not possible.")
     field: ClassVar[str | None] = None
     page: ClassVar[str | None] = None
+    about: object | None = None
+    """Which line of an order of several it is about, if it is about one."""
 
     def __init__(self, **params: object) -> None:
         super().__init__(self.text)

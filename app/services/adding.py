@@ -26,8 +26,9 @@ from ..rules.statuses import ACTIVE, ItemKind, PaymentState, RegistrationStatus
 from ..transaction import retried, transaction
 from . import audit, by_hand, letters, order_lines, orders, overbooking
 from .by_hand import Means
+from .items import OrderKey
 from .order_lines import PricedLine
-from .orders import Buyer, OrderKey
+from .orders import Buyer
 
 MOST_PLACES = 200
 

@@ -17,7 +17,7 @@ from ..models import LedgerEntry, OrderItem, Payment, Refund
 from ..rules.refusals import InvalidInput, words
 from ..rules.statuses import RefundStatus
 from ..transaction import retried, transaction
-from . import audit, cases, item_kinds, ledger, orders, refund_marks, refunds
+from . import audit, cases, items, ledger, orders, refund_marks, refunds
 from .writes import insert_once
 
 KIND = "refund_unattributed"
@@ -106,7 +106,7 @@ def _lines(db: Session, payment: Payment, bought: Sequence[_Bought]) -> list[Ord
 
 
 def _account(db: Session, item: OrderItem) -> tuple[str, int | None]:
-    return ledger.revenue(item.kind), item_kinds.handler(item.kind).club_session_id(db, item)
+    return ledger.revenue(item.kind), items.handler(item.kind).club_session_id(db, item)
 
 
 def _portions(bought: Sequence[_Bought], cents: int, first: tuple[str, int | None] | None) -> list[_Bought]:

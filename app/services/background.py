@@ -6,6 +6,7 @@ from .. import jobs
 from . import (
     comparing,
     holds,
+    item_kinds,
     letters,
     membership_reminders,
     offers,
@@ -19,7 +20,11 @@ from . import (
 
 
 def register() -> None:
-    """Tell the job engine what it may run. A job and the scan of the same work may run at once: each claims its row."""
+    """Make known what is sold, and tell the job engine what it may run.
+
+    A job and the scan of the same work may run at once: each claims its row.
+    """
+    item_kinds.register()
     jobs.register_job("send_email", outbox.send_owed)
     jobs.register_job("send_refund", refunds.send_owed)
     jobs.register_job(comparing.JOB, comparing.run)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ..models import Order, OrderItem, Payment
 from ..rules.refusals import OrderNotOpen
 from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus
-from . import audit, item_kinds, ledger, letters, orders
+from . import audit, items, ledger, letters, orders
 
 
 class Means(StrEnum):
@@ -39,9 +39,9 @@ def settle(db: Session, order: Order, means: Means | None, actor: str, now: date
     if ended or db.execute(unsettled).first() is not None:
         raise OrderNotOpen
     payment_id = _record(db, order, means, now) if means is not None and order.total_cents else None
-    items = db.execute(select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.id)).scalars().all()
-    for item in items:
-        handler = item_kinds.handler(item.kind)
+    bought = db.execute(select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.id)).scalars().all()
+    for item in bought:
+        handler = items.handler(item.kind)
         if not handler.fulfil(db, item, actor, now):
             raise OrderNotOpen
         if means is not None and payment_id is not None:
@@ -55,7 +55,7 @@ def settle(db: Session, order: Order, means: Means | None, actor: str, now: date
         audit.record(db, actor, "paid", "order", order.id)
     else:
         audit.record(db, actor, "paid_by_hand", "order", order.id, cents=order.total_cents, means=means, reason=reason)
-    letters.owe_order_letter(db, item_kinds.handler(items[0].kind).letter, order.id, key=f"order:{order.id}")
+    letters.owe_order_letter(db, items.handler(bought[0].kind).letter(db, bought[0]), order.id, key=f"order:{order.id}")
 
 
 def _record(db: Session, order: Order, means: Means, now: datetime) -> int:

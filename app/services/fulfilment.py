@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from .. import clock
 from ..config import current_settings
 from ..integrations.payments import Checkout, CheckoutStatus
-from ..models import Order, OrderItem, Payment, Registration
+from ..models import Order, OrderItem, Payment
 from ..rules import holds
-from ..rules.statuses import PAYMENT_MOVES, UNSETTLED, ItemKind, OrderStatus, PaymentStatus, RegistrationStatus, sources
-from . import audit, cases, item_kinds, ledger, letters, orders, refund_marks, refunds, releasing
+from ..rules.statuses import PAYMENT_MOVES, UNSETTLED, OrderStatus, PaymentStatus, sources
+from . import audit, cases, items, ledger, letters, orders, refunds, releasing
 from .writes import changed
 
 
@@ -133,10 +133,10 @@ def _capture(db: Session, order: Order, payment: Payment, checkout: Checkout, ac
 
 def _fulfil(db: Session, order: Order, payment: Payment, captured: int, actor: str, now: datetime) -> Applied:
     """Each item fulfils itself; what cannot be had any more is refunded, the rest is kept."""
-    items = db.execute(select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.id)).scalars().all()
+    bought = db.execute(select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.id)).scalars().all()
     had, lost = [], []
-    for item in items:
-        handler = item_kinds.handler(item.kind)
+    for item in bought:
+        handler = items.handler(item.kind)
         if order.status is not OrderStatus.CANCELLED and handler.fulfil(db, item, actor, now):
             had.append(item)
             ledger.book(
@@ -147,15 +147,15 @@ def _fulfil(db: Session, order: Order, payment: Payment, captured: int, actor: s
             lost.append(item)
     if not had:
         releasing.release_order(db, order, OrderStatus.CANCELLED, actor)  # nothing of it can be had: it keeps nothing either
-        _owe_lines_back(db, payment, items, actor)
-        letters.owe_order_letter(db, _apology(order, items), order.id, key=f"payment:{payment.id}", refund_cents=captured)
+        _owe_lines_back(db, payment, bought, actor)
+        letters.owe_order_letter(db, _apology(order, bought), order.id, key=f"payment:{payment.id}", refund_cents=captured)
         return Applied.REFUNDED
     orders.move(db, order.id, OrderStatus.PAID, paid_at=now)
     audit.record(db, actor, "paid", "order", order.id, payment=payment.id)
     for item in lost:
-        item_kinds.handler(item.kind).release(db, item, OrderStatus.CANCELLED, actor)
+        items.handler(item.kind).release(db, item, OrderStatus.CANCELLED, actor)
     back = _owe_lines_back(db, payment, lost, actor)
-    letter = "waitlisted" if _waits(db, order.id) else item_kinds.handler(had[0].kind).letter
+    letter = items.handler(had[0].kind).letter(db, had[0])
     letters.owe_order_letter(
         db, letter, order.id, key=f"order:{order.id}", refund_cents=back or None, lost=[item.id for item in lost]
     )
@@ -165,7 +165,7 @@ def _fulfil(db: Session, order: Order, payment: Payment, captured: int, actor: s
 def _owe_lines_back(db: Session, payment: Payment, lost: Sequence[OrderItem], actor: str) -> int:
     """Each line that could not be had gives its own money back; returns the sum."""
     for item in lost:
-        refund_marks.bought_nothing(db, item)
+        items.handler(item.kind).bought_nothing(db, item)
         if _cents(item):
             _owe_back(db, payment, _cents(item), "too_late", actor, item)
     return sum(map(_cents, lost))
@@ -175,17 +175,11 @@ def _cents(item: OrderItem) -> int:
     return item.unit_amount_cents * item.quantity
 
 
-def _apology(order: Order, items: Sequence[OrderItem]) -> str:
-    """The letter for an order of which nothing can be had."""
-    if all(item.kind is ItemKind.MEMBERSHIP for item in items):
-        return "membership_refunded"
-    return "refunded_late" if order.status is OrderStatus.EXPIRED else "refunded_cancelled"
-
-
-def _waits(db: Session, order_id: int) -> bool:
-    """Paid upfront, but no place yet: nothing may call it confirmed (promise 11)."""
-    waiting = (Registration.order_id == order_id, Registration.status == RegistrationStatus.WAITLISTED)
-    return db.execute(select(Registration.id).where(*waiting)).first() is not None
+def _apology(order: Order, lost: Sequence[OrderItem]) -> str:
+    """The letter for an order of which nothing can be had: its kind's own, or plain words for several kinds."""
+    ended = OrderStatus.EXPIRED if order.status is OrderStatus.EXPIRED else OrderStatus.CANCELLED
+    apologies = {items.handler(item.kind).apology(ended) for item in lost}
+    return apologies.pop() if len(apologies) == 1 else "purchase_refunded"
 
 
 def _give_back(db: Session, order: Order, payment: Payment, cents: int, reason: str, template: str, actor: str) -> Applied:

@@ -14,14 +14,15 @@ from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from ..config import current_settings
-from ..models import ClubSession, Membership, MembershipPlan, Order, OrderItem, OutgoingEmail, Payment, Registration
-from ..queries import refund_terms
+from ..models import ClubSession, Order, OrderItem, OutgoingEmail, Payment, Registration
+from ..queries import item_facts, refund_terms
+from ..queries.item_facts import ItemFacts
 from ..queries.orders import waitlist_position
 from ..rules import offers
 from ..rules.statuses import RegistrationStatus
 from . import outbox, people
 
-STARTS_MEMBERSHIP = ("confirmation", "membership_started")
+STARTS_MEMBERSHIP = ("confirmation", "membership_started", "purchased")
 """Mails that may bring a new member the link where a password is chosen."""
 
 
@@ -38,7 +39,7 @@ def owe_order_letter(
     """
     order = db.execute(select(Order).where(Order.id == order_id).execution_options(populate_existing=True)).scalar_one()
     context = {**_context(db, order, lost, struck, may_sign_up=template in STARTS_MEMBERSHIP), **more}
-    if any(item["membership"] and item["membership"]["password_url"] for item in context["items"]):
+    if any(item["password_url"] for item in context["items"]):
         context["mail_key"] = f"{template}:{key}"
     if left is not None:
         context["left"] = dict(left)
@@ -103,6 +104,7 @@ def _context(
     may_sign_up: bool = False,
 ) -> dict[str, Any]:
     settings, rows = current_settings(), _lines(db, order.id)
+    facts = item_facts.of_order(db, order.id, (item.kind for item, *_ in rows))
     context: dict[str, Any] = {
         "site_name": settings.site_name,
         "name": order.name,
@@ -114,35 +116,31 @@ def _context(
         "pay_by": order.hold_expires_at.isoformat() if order.hold_expires_at else None,
         "items": [],
     }
-    for item, registration, club_session, position, membership, plan in rows:
+    for item, registration, club_session, position in rows:
         line = _item(item)
         if item.id not in lost and registration is not None and club_session is not None:
             line["session"] = _session(settings.site_url, registration, club_session, position)
             if registration.id in struck:
                 line["session"] |= {"calendar_cancelled": True, "calendar_sequence": struck[registration.id]}
-        if item.id not in lost and membership is not None and plan is not None:
-            line["membership"] = _membership(settings.site_url, membership, plan)
-            if may_sign_up:
-                line["membership"]["password_url"] = people.password_link_if_new(db, membership.user_id)
+        if item.id not in lost and item.id in facts:
+            line |= _facts(settings.site_url, facts[item.id])
+            if may_sign_up and (owner_id := facts[item.id].owner_id) is not None:
+                line["password_url"] = people.password_link_if_new(db, owner_id)
         context["items"].append(line)
     if lost:
         context["lost"] = [item.description for item, *_ in rows if item.id in lost]
     return context
 
 
-def _lines(
-    db: Session, order_id: int
-) -> Sequence[Row[OrderItem, Registration, ClubSession, int, Membership, MembershipPlan]]:
-    """Each line of the order with what it is for."""
+def _lines(db: Session, order_id: int) -> Sequence[Row[OrderItem, Registration, ClubSession, int]]:
+    """Each line of the order with the booking that it may be for."""
     return db.execute(_LINES, {"order_id": order_id}).all()
 
 
 _LINES = (  # made once: it took longer to build than to run
-    select(OrderItem, Registration, ClubSession, waitlist_position(), Membership, MembershipPlan)
+    select(OrderItem, Registration, ClubSession, waitlist_position())
     .outerjoin(Registration, Registration.id == OrderItem.registration_id)
     .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
-    .outerjoin(Membership, Membership.order_item_id == OrderItem.id)
-    .outerjoin(MembershipPlan, MembershipPlan.id == Membership.plan_id)
     .where(OrderItem.order_id == bindparam("order_id"))
     .order_by(OrderItem.id)
 )
@@ -157,6 +155,8 @@ def _item(item: OrderItem) -> dict[str, Any]:
         "lines": item.lines or [],
         "session": None,
         "membership": None,
+        "link": None,
+        "password_url": None,
     }
 
 
@@ -185,12 +185,7 @@ def _session(site_url: str, registration: Registration, club_session: ClubSessio
     }
 
 
-def _membership(site_url: str, membership: Membership, plan: MembershipPlan) -> dict[str, Any]:
-    """The span; ``password_url`` is filled in for an account that was made by this purchase."""
-    return {
-        "plan": plan.name,
-        "starts_on": membership.starts_on.isoformat(),
-        "ends_on": membership.ends_on.isoformat(),
-        "url": f"{site_url}/membership",
-        "password_url": None,
-    }
+def _facts(site_url: str, facts: ItemFacts) -> dict[str, Any]:
+    """What the line's kind says of it, and where it is had."""
+    link = {"url": f"{site_url}{facts.path}", "words": facts.path_words} if facts.path and not facts.over else None
+    return {**facts.mail, "link": link}

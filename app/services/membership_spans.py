@@ -22,13 +22,17 @@ from .writes import changed
 _M = Membership
 
 
-def next_span(db: Session, user_id: int | None, plan: PlanView, now: datetime) -> Span:
-    """What buying the plan would give this person (None: nobody yet), and lock them. Raises AlreadyMember, PlanNotOnSale."""
+def would_be(db: Session, user_id: int | None, plan: PlanView, now: datetime) -> Span:
+    """What buying the plan would give this person (None: nobody yet) as things stand. Raises AlreadyMember, PlanNotOnSale."""
     today = memberships.club_today(now)
-    if user_id is None:
-        return rules.next_span(plan.terms, today, None)
-    people.lock(db, user_id)
-    return rules.next_span(plan.terms, today, memberships.runs_to(db, user_id, today))
+    return rules.next_span(plan.terms, today, None if user_id is None else memberships.runs_to(db, user_id, today))
+
+
+def next_span(db: Session, user_id: int | None, plan: PlanView, now: datetime) -> Span:
+    """The same once the person is locked, so that nobody else can give it to them meanwhile."""
+    if user_id is not None:
+        people.lock(db, user_id)
+    return would_be(db, user_id, plan, now)
 
 
 def add(

@@ -15,14 +15,13 @@ from .. import clock
 from ..models import Membership, MembershipPlan, Order, OrderItem, User
 from ..models.memberships import MembershipPurchase
 from ..queries import membership_plans, memberships
-from ..rules import money
 from ..rules.memberships import Span
 from ..rules.refusals import InvalidInput, PriceChanged, words
-from ..rules.statuses import OrderStatus
+from ..rules.statuses import ItemKind, OrderStatus
 from ..transaction import retried, transaction
-from . import account_letters, audit, letters, membership_sales, membership_spans, orders, paying_back, people, people_rights
-from .membership_sales import Sale
-from .registrations import Entered, Outcome
+from . import account_letters, audit, letters, membership_spans, ordering, orders, paying_back, people, people_rights
+from .items import Buyer, Wanted
+from .ordering import Entered, Outcome
 
 NO_SUCH = words("There is no such membership, or it has ended.")
 
@@ -54,40 +53,27 @@ def order(plan_slug: str, joiner: Joiner) -> Entered:
         if token := orders.token_of_attempt(db, joiner.attempt) or _open_order(db, plan_slug, joiner):
             return Entered(Outcome.RESUMED, token)
         standing = memberships.standing(db, joiner.user_id, joiner.email, now)
-        sale = membership_sales.for_sale(db, plan_slug, joiner.user_id, joiner.email, standing, now)
-        _check_price(sale, joiner)
-        free = sale.price.cents == 0
-        buyer = orders.Buyer(joiner.name, joiner.email, joiner.attempt, joiner.user_id)
-        made = orders.create_order(db, buyer, sale.price.cents, sale.plan.currency, pays_now=not free, done=free, now=now)
-        membership_sales.add_item(db, made.id, sale, now, joiner.actor, done=free)
-        audit.record(db, joiner.actor, "ordered", "order", made.id, plan=sale.plan.slug)
-        if free:
-            letters.owe_order_letter(db, "membership_started", made.id, key=f"order:{made.id}")
-            return Entered(Outcome.REGISTERED, made.token)
-        lines = [line.checkout() for line in membership_sales.lines(sale)]
-        metadata = {"membershipPlan": sale.plan.slug}
-        payment_id = orders.add_payment(db, made, joiner.email, sale.plan.currency, lines, metadata, now)
-        return Entered(Outcome.TO_PAY, made.token, payment_id)
-
-
-def _check_price(sale: Sale, joiner: Joiner) -> None:
-    if joiner.expected_price_cents != sale.price.cents:
-        raise PriceChanged(unit_cents=sale.price.cents, currency=sale.plan.currency)
-    if not money.chargeable(sale.price.cents, sale.plan.currency):
-        raise InvalidInput(None, words("This price is too small to be paid by card. Please tell the club."))
+        buyer = Buyer(joiner.name, joiner.email, joiner.user_id, standing)
+        quoted = ordering.quote(db, [Wanted(ItemKind.MEMBERSHIP, plan_slug)], buyer, now)
+        if joiner.expected_price_cents != ordering.total(quoted):
+            raise PriceChanged(unit_cents=ordering.total(quoted), currency=quoted[0].currency)
+        ordering.check_total(quoted)
+        made, entered = ordering.write(db, ordering.reserve(db, quoted, buyer, now), buyer, joiner.attempt, now)
+        audit.record(db, joiner.actor, "ordered", "order", made.id, plan=plan_slug)
+        return entered
 
 
 def _open_order(db: Session, plan_slug: str, joiner: Joiner) -> str | None:
     """An order for this plan alone that the same person is about to pay, from this browser or signed in: it is gone on with."""
     mine = or_(Order.token.in_(joiner.known_orders), Order.user_id == joiner.user_id if joiner.user_id else false())
     other = aliased(OrderItem)
-    booking = select(other.id).where(other.order_id == Order.id, other.registration_id.is_not(None))
+    more = select(other.id).where(other.order_id == Order.id, other.id != OrderItem.id)
     statement = (
         select(Order.token)
         .join(OrderItem, OrderItem.order_id == Order.id)
         .join(MembershipPurchase, MembershipPurchase.order_item_id == OrderItem.id)
         .join(MembershipPlan, MembershipPlan.id == MembershipPurchase.plan_id)
-        .where(MembershipPlan.slug == plan_slug, Order.email == joiner.email, mine, ~booking.exists())
+        .where(MembershipPlan.slug == plan_slug, Order.email == joiner.email, mine, ~more.exists())
         .where(Order.status == OrderStatus.PENDING, Order.hold_expires_at > clock.now(), Order.cancel_requested_at.is_(None))
         .order_by(Order.id.desc())
         .limit(1)

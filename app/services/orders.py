@@ -15,11 +15,12 @@ from ..config import current_settings
 from ..integrations import gateway
 from ..integrations.payments import CheckoutLine, CheckoutRequest
 from ..logs import request_id
-from ..models import ClubSession, Order, OrderItem, Payment, Registration
+from ..models import Order, OrderItem, Payment
 from ..models.columns import new_reference, new_token
 from ..rules import holds
 from ..rules.statuses import ORDER_MOVES, ItemKind, OrderStatus, sources
 from . import order_lines
+from .items import OrderKey, handler, merged
 from .order_lines import PricedLine
 from .writes import changed
 
@@ -30,15 +31,6 @@ class Buyer:
     email: str
     attempt: str
     user_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OrderKey:
-    """An order just written: its id inside, its token for the address, its reference for people and Stripe."""
-
-    id: int
-    token: str
-    reference: str
 
 
 def create_order(
@@ -126,20 +118,10 @@ def _trace() -> dict[str, str]:
 
 def add_next_payment(db: Session, order: Order, now: datetime) -> int:
     """Another attempt to pay the same, unchanged order, when the one before can no longer be paid."""
-    rows = db.execute(
-        select(
-            OrderItem.description, OrderItem.unit_amount_cents, OrderItem.quantity, OrderItem.lines,
-            Registration.reference, ClubSession.slug,
-        )
-        .outerjoin(Registration, Registration.id == OrderItem.registration_id)
-        .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
-        .where(OrderItem.order_id == order.id)
-        .order_by(OrderItem.id)
-    ).all()  # fmt: skip
-    whole = [(row.lines, CheckoutLine(row.description, row.unit_amount_cents, row.quantity)) for row in rows]
-    lines = [line for kept, item in whole for line in order_lines.checkout_lines(kept, item)]
-    first = next((row for row in rows if row.reference), None)
-    metadata = {"registrationId": first.reference, "socialSessionId": first.slug} if first else {}
+    items = db.execute(select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.id)).scalars().all()
+    whole = [(item.lines, CheckoutLine(item.description, item.unit_amount_cents, item.quantity)) for item in items]
+    lines = [line for kept, one in whole for line in order_lines.checkout_lines(kept, one)]
+    metadata = merged(handler(item.kind).metadata(db, item) for item in items)
     key = OrderKey(order.id, order.token, order.reference)
     return add_payment(db, key, order.email, order.currency, lines, metadata, now)
 

@@ -5,14 +5,12 @@ Called by fulfilment and the refunds, in the transaction that changes a refund. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..models import OrderItem, Payment, Refund, Registration
-from ..rules.statuses import ENDED, PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
-from . import membership_spans
+from ..rules.statuses import PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
+from . import items
 
 GONE = (RefundStatus.PENDING, RefundStatus.SUCCEEDED)
 """Refunds that Stripe has taken on: the money has left us."""
@@ -21,24 +19,17 @@ GONE = (RefundStatus.PENDING, RefundStatus.SUCCEEDED)
 def mark(db: Session, refund: Refund, actor: str) -> None:
     """Bring the lines that this refund is about in line with what has gone back: its own, or all when it names none."""
     if refund.order_item_id is not None:
-        _line(db, refund.order_item_id, actor)
+        _line(db, db.execute(select(OrderItem).where(OrderItem.id == refund.order_item_id)).scalar_one(), actor)
         return
     order_id = db.execute(select(Payment.order_id).where(Payment.id == refund.payment_id)).scalar_one()
-    items = db.execute(select(OrderItem).where(OrderItem.order_id == order_id).order_by(OrderItem.id)).scalars().all()
-    if _kept_cents(db, order_id) <= 0:
-        _whole(db, order_id, items, actor)
-    else:
-        for item in items:
-            _line(db, item.id, actor)
-
-
-def bought_nothing(db: Session, item: OrderItem) -> None:
-    """Money came for a line that could not be had any more: it is paid, until the money has gone back."""
-    cents = item.unit_amount_cents * item.quantity
-    if cents and item.registration_id is not None:
-        values = {"payment_status": PaymentState.PAID, "amount_paid_cents": cents}
-        own = (Registration.id == item.registration_id, Registration.order_id == item.order_id)  # a difference changes nothing
-        db.execute(update(Registration).where(*own).values(values))
+    lines = db.execute(select(OrderItem).where(OrderItem.order_id == order_id).order_by(OrderItem.id)).scalars().all()
+    if _kept_cents(db, order_id) > 0:
+        for item in lines:
+            _line(db, item, actor)
+        return
+    for item in lines:  # all of it went back, in whatever pieces: every line that cost something is refunded
+        if cents := item.unit_amount_cents * item.quantity:
+            items.handler(item.kind).refund(db, item, cents, actor)
 
 
 def _kept_cents(db: Session, order_id: int) -> int:
@@ -54,25 +45,11 @@ def _kept_cents(db: Session, order_id: int) -> int:
     return int(db.execute(select(captured - back)).scalar_one())
 
 
-def _whole(db: Session, order_id: int, items: Sequence[OrderItem], actor: str) -> None:
-    """All of it went back, in whatever pieces: every line that cost something is refunded."""
-    for item in items:
-        if cents := item.unit_amount_cents * item.quantity:
-            membership_spans.end_refunded_item(db, item.id, cents, actor)
-    touched = or_(Registration.amount_paid_cents > 0, Registration.status.in_(ENDED))
-    of_order = (Registration.order_id == order_id, Registration.payment_status != PaymentState.FREE, touched)
-    statement = update(Registration).where(*of_order).values(payment_status=PaymentState.REFUNDED)
-    db.execute(statement.execution_options(synchronize_session=False))
-
-
-def _line(db: Session, order_item_id: int, actor: str) -> None:
+def _line(db: Session, item: OrderItem, actor: str) -> None:
     back = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(
-        Refund.order_item_id == order_item_id, Refund.status.in_(GONE)
+        Refund.order_item_id == item.id, Refund.status.in_(GONE)
     )
-    membership_spans.end_refunded_item(db, order_item_id, int(db.execute(back).scalar_one()), actor)
-    registration_id = db.execute(select(OrderItem.registration_id).where(OrderItem.id == order_item_id)).scalar_one()
-    if registration_id is not None:
-        mark_booking(db, registration_id)
+    items.handler(item.kind).refund(db, item, int(db.execute(back).scalar_one()), actor)
 
 
 def mark_booking(db: Session, registration_id: int) -> None:

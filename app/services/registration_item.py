@@ -1,22 +1,165 @@
-"""A registration as a line of an order: fulfilled it is a place, released it gives the place back. Called through item_kinds."""
+"""A registration as a line of an order: quoted, its places taken, paid for, let go and refunded. Called through ``items``.
+
+The one handler whose item names its row in ``order_items`` itself; every other kind has a table of its own, keyed by the item.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import ClassVar
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..models import ClubSession, OrderItem, Registration
-from ..rules.statuses import ACTIVE, ENDED, TAKEN, OrderStatus, PaymentState, RegistrationStatus, SessionStatus
-from . import audit, difference_item, places, resale, waitlist
+from ..models.columns import new_reference
+from ..rules import capacity
+from ..rules.refusals import AlreadyRegistered, SessionCancelled, SessionFull, WaitlistNotAccepted
+from ..rules.statuses import (
+    ACTIVE,
+    ENDED,
+    TAKEN,
+    Entry,
+    ItemKind,
+    OrderStatus,
+    PaymentState,
+    RegistrationStatus,
+    SessionStatus,
+    WaitlistPayment,
+)
+from . import (
+    audit,
+    difference_item,
+    order_lines,
+    orders,
+    places,
+    refund_marks,
+    registration_quotes,
+    resale,
+    waitlist,
+)
+from .items import Buyer, ItemHandler, OrderKey, Recorded, Reserved, Wanted
+from .registration_quotes import QuotedPlaces
 from .writes import changed
 
+LETTERS = {RegistrationStatus.WAITLISTED: "waitlisted", RegistrationStatus.UNDER_REVIEW: "applied"}
+"""What is said of a booking that is no place yet."""
 
-class RegistrationItem:
+
+class RegistrationItem(ItemHandler[QuotedPlaces]):
     """See ItemHandler. The club session's row is locked before the registration's whenever both change."""
 
-    letter = "confirmation"
+    kind: ClassVar[ItemKind] = ItemKind.REGISTRATION
+    rank: ClassVar[int] = 10
+
+    def quote(self, db: Session, wanted: Wanted, buyer: Buyer, now: datetime) -> QuotedPlaces:
+        return registration_quotes.quote(db, wanted, buyer, now)
+
+    def check_available(self, quoted: QuotedPlaces) -> None:
+        """What reserving would say by the counters that the quote read."""
+        capacity.decide_entry(registration_quotes.counters(quoted.club_session), quoted.wanted.quantity, accept_waitlist=False)
+
+    def check_had(self, db: Session, quoted: QuotedPlaces, buyer: Buyer) -> None:
+        """One active registration for each session and address."""
+        active = select(Registration.id).where(
+            Registration.club_session_id == quoted.subject_id,
+            Registration.email == buyer.email,
+            Registration.status.in_(ACTIVE),
+        )
+        if db.execute(active).first() is not None:
+            raise AlreadyRegistered
+
+    def reserve(self, db: Session, quoted: QuotedPlaces, buyer: Buyer, now: datetime) -> Reserved[QuotedPlaces]:
+        """Take the places by the guarded statement; only when that fails, read the counters again and decide what to say."""
+        club_session, wanted = quoted.club_session, quoted.wanted
+        if club_session.entry is Entry.APPLICATION:
+            return self._apply(db, quoted)
+        if places.take(db, club_session.id, wanted.quantity):
+            return Reserved(quoted)
+        db.refresh(club_session)
+        counters = registration_quotes.counters(club_session)
+        decision = capacity.decide_entry(counters, wanted.quantity, accept_waitlist=wanted.accept_waitlist)
+        if decision is capacity.Decision.PLACE:  # freed in this very moment: let the person ask again rather than loop
+            raise WaitlistNotAccepted
+        if buyer.joins:  # joined for a place that went meanwhile: ask again, without the membership
+            raise WaitlistNotAccepted
+        if not places.join_waitlist(db, club_session.id, wanted.quantity):
+            raise SessionFull
+        return Reserved(quoted, waits=True, pays_now=club_session.waitlist_payment is WaitlistPayment.UPFRONT)
+
+    def record(
+        self, db: Session, order: OrderKey, reserved: Reserved[QuotedPlaces], buyer: Buyer, now: datetime, *, done: bool
+    ) -> Recorded:
+        """Write the registration, held unless nothing is to pay or it waits, and the item that names it."""
+        quoted, reference = reserved.quoted, new_reference()
+        status = self._status(reserved, done=done)
+        values = {
+            "reference": reference,
+            "club_session_id": quoted.subject_id,
+            "user_id": buyer.user_id,
+            "order_id": order.id,
+            "name": buyer.name,
+            "email": buyer.address,
+            "places": quoted.wanted.quantity,
+            "status": status,
+            "payment_status": PaymentState.PENDING if quoted.total_cents else PaymentState.FREE,
+            "price_cents": quoted.total_cents,
+            "is_member": quoted.as_member,
+            "answers": quoted.answers,
+            "waitlisted_at": now if status is RegistrationStatus.WAITLISTED else None,
+            "applied_at": now if status is RegistrationStatus.UNDER_REVIEW else None,
+        }
+        registration_id = int(db.execute(insert(Registration).values(values).returning(Registration.id)).scalar_one())
+        whole = order_lines.summed(quoted.title, quoted.lines)
+        item_id = orders.add_item(db, order.id, self.kind, whole, registration_id=registration_id, lines=quoted.lines)
+        count = quoted.wanted.quantity
+        audit.record(db, buyer.actor, status, "registration", registration_id, places=count, reference=reference)
+        metadata = {"registrationId": reference, "socialSessionId": quoted.club_session.slug}
+        return Recorded(item_id, reserved, metadata)
+
+    def after_order(self, db: Session, recorded: Recorded, buyer: Buyer) -> None:
+        """A place may be free that those ahead cannot use; a place that is taken may be one that somebody gave up."""
+        club_session_id = recorded.reserved.quoted.subject_id
+        if recorded.reserved.quoted.club_session.entry is Entry.APPLICATION:
+            return
+        if recorded.reserved.waits:
+            waitlist.deal(db, club_session_id, buyer.actor)
+        else:
+            resale.settle(db, club_session_id, buyer.actor)
+
+    def metadata(self, db: Session, item: OrderItem) -> Mapping[str, str]:
+        row = db.execute(
+            select(Registration.reference, ClubSession.slug)
+            .join(ClubSession, ClubSession.id == Registration.club_session_id)
+            .where(Registration.id == item.registration_id)
+        ).one()
+        return {"registrationId": row.reference, "socialSessionId": row.slug}
+
+    def letter(self, db: Session, item: OrderItem) -> str:
+        """Paid upfront, but no place yet: nothing may call it confirmed (promise 11)."""
+        status = db.execute(select(Registration.status).where(Registration.id == item.registration_id)).scalar_one()
+        return LETTERS.get(status, "confirmation")
+
+    def apology(self, ended: OrderStatus) -> str:
+        return "refunded_late" if ended is OrderStatus.EXPIRED else "refunded_cancelled"
+
+    def refund(self, db: Session, item: OrderItem, gone_cents: int, actor: str) -> None:
+        """Say on the registration how much of what was paid for it has gone back. Cancelling is its own act."""
+        if item.registration_id is None:
+            return
+        refund_marks.mark_booking(db, item.registration_id)
+        if gone_cents >= item.unit_amount_cents * item.quantity:
+            back = (Registration.amount_paid_cents <= gone_cents, Registration.payment_status != PaymentState.FREE)
+            touched = or_(Registration.amount_paid_cents > 0, Registration.status.in_(ENDED))
+            statement = update(Registration).where(*_own(item), *back, touched).values(payment_status=PaymentState.REFUNDED)
+            db.execute(statement.execution_options(synchronize_session=False))
+
+    def bought_nothing(self, db: Session, item: OrderItem) -> None:
+        """It is paid, until the money has gone back."""
+        if cents := item.unit_amount_cents * item.quantity:
+            values = {"payment_status": PaymentState.PAID, "amount_paid_cents": cents}
+            db.execute(update(Registration).where(*_own(item)).values(values))
 
     def fulfil(self, db: Session, item: OrderItem, actor: str, now: datetime) -> bool:
         """Registered if its place is kept; paid while it waits; late: only if the place is still free and not promised."""
@@ -62,6 +205,22 @@ class RegistrationItem:
         ).scalar_one_or_none()
 
     @staticmethod
+    def _apply(db: Session, quoted: QuotedPlaces) -> Reserved[QuotedPlaces]:
+        """An application takes nothing, but comes before or after a cancellation and never beside it, so that all are told."""
+        status = db.execute(select(ClubSession.status).where(ClubSession.id == quoted.subject_id).with_for_update()).scalar_one()
+        if status is not SessionStatus.PUBLISHED:
+            raise SessionCancelled
+        return Reserved(quoted, waits=True, pays_now=False)
+
+    @staticmethod
+    def _status(reserved: Reserved[QuotedPlaces], *, done: bool) -> RegistrationStatus:
+        if reserved.quoted.club_session.entry is Entry.APPLICATION:
+            return RegistrationStatus.UNDER_REVIEW
+        if reserved.waits:
+            return RegistrationStatus.WAITLISTED
+        return RegistrationStatus.REGISTERED if done else RegistrationStatus.HELD
+
+    @staticmethod
     def _registration(db: Session, item: OrderItem) -> Registration:
         statement = select(Registration).where(Registration.id == item.registration_id).with_for_update()
         return db.execute(statement.execution_options(populate_existing=True)).scalar_one()
@@ -97,6 +256,11 @@ class RegistrationItem:
         if db.execute(booked_again).first() is not None:
             return False
         return places.take(db, registration.club_session_id, registration.places)
+
+
+def _own(item: OrderItem) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """SQL: the registration of the order's own; a difference, which is an order by itself, changes nothing here."""
+    return Registration.id == item.registration_id, Registration.order_id == item.order_id
 
 
 def _set(db: Session, registration_id: int, before: RegistrationStatus, status: RegistrationStatus, **values: object) -> None:

@@ -9,15 +9,15 @@ from sqlalchemy.orm import Session
 
 from ..models import Order, OrderItem
 from ..rules.statuses import OrderStatus
-from . import audit, item_kinds, orders
+from . import audit, items, orders
 
 
 def release_order(db: Session, order: Order, ended: OrderStatus, actor: str) -> bool:
     """End an unpaid order as ``expired`` or ``cancelled`` and release each item; False when it had already ended."""
     if not orders.move(db, order.id, ended, hold_expires_at=None):
         return False
-    items = db.execute(select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.id)).scalars().all()
-    for item in items:
-        item_kinds.handler(item.kind).release(db, item, ended, actor)
+    kept = db.execute(select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.id)).scalars().all()
+    for item in kept:
+        items.handler(item.kind).release(db, item, ended, actor)
     audit.record(db, actor, ended, "order", order.id)
     return True

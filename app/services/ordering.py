@@ -1,0 +1,117 @@
+"""Writes an order of any lines, all or nothing: all quoted, all that is scarce taken, then the order, its items and its payment.
+
+Called inside the transaction of whatever sells (the booking form, the membership page, the basket). It knows no kind by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..models import OrderItem
+from ..rules import money
+from ..rules.refusals import InvalidInput, Refusal, words
+from . import items, letters, orders
+from .items import Buyer, OrderKey, Quoted, Recorded, Reserved, Wanted
+from .order_lines import PricedLine
+
+TOO_SMALL = words("This price is too small to be paid by card. Please tell the club.")
+
+
+class Outcome(StrEnum):
+    TO_PAY = "to_pay"
+    REGISTERED = "registered"
+    WAITLISTED = "waitlisted"
+    APPLIED = "applied"
+    RESUMED = "resumed"
+    ALREADY_IN = "already_in"
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What asking led to. ``payment_id`` when a Checkout is to be opened; no ``order_token`` for a stranger (ALREADY_IN)."""
+
+    outcome: Outcome
+    order_token: str = ""
+    payment_id: int | None = None
+
+
+def quote(db: Session, wanted: Iterable[Wanted], buyer: Buyer, now: datetime) -> list[Quoted]:
+    """Each line's price as of now, in the order asked for. Raises the Refusal of the first that cannot be had, ``about`` it."""
+    asked = list(wanted)
+    quoted: dict[int, Quoted] = {}
+    for position in sorted(range(len(asked)), key=lambda n: not items.handler(asked[n].kind).quoted_first):
+        with about(asked[position]):
+            quoted[position] = items.handler(asked[position].kind).quote(db, asked[position], buyer, now)
+        if quoted[position].joins:
+            buyer = replace(buyer, joins=True)
+    return [quoted[position] for position in range(len(asked))]
+
+
+class about:  # noqa: N801 - reads as a word: with about(line)
+    """A Refusal that comes out of the block says which line it is about."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, Refusal) and error.about is None:
+            error.about = self.wanted
+
+
+def check_total(quoted: Sequence[Quoted]) -> None:
+    """Raise InvalidInput for a total that no card pays."""
+    if quoted and not money.chargeable(total(quoted), quoted[0].currency):
+        raise InvalidInput(None, TOO_SMALL)
+
+
+def total(quoted: Iterable[Quoted]) -> int:
+    """What the lines cost together, in minor units."""
+    return sum(line.total_cents for line in quoted)
+
+
+def reserve(db: Session, quoted: Sequence[Quoted], buyer: Buyer, now: datetime) -> list[Reserved[Quoted]]:
+    """Take what is scarce, line by line in the one order that every order takes them. Nothing is written when one refuses."""
+    buyer, taken = replace(buyer, joins=any(line.joins for line in quoted)), []
+    for line in sorted(quoted, key=lambda line: (items.handler(line.wanted.kind).rank, line.subject_id)):
+        with about(line.wanted):
+            taken.append(items.handler(line.wanted.kind).reserve(db, line, buyer, now))
+    return taken
+
+
+def write(
+    db: Session, reserved: Sequence[Reserved[Quoted]], buyer: Buyer, attempt: str, now: datetime
+) -> tuple[OrderKey, Entered]:
+    """The order, its items and, when there is something to pay now, the payment with its exact parameters."""
+    cents, currency = total(line.quoted for line in reserved), reserved[0].quoted.currency
+    waits = any(line.waits for line in reserved)
+    pays_now, done = cents > 0 and all(line.pays_now for line in reserved), cents == 0 and not waits
+    who = orders.Buyer(buyer.name, buyer.address, attempt, buyer.user_id)
+    order = orders.create_order(db, who, cents, currency, pays_now=pays_now, done=done, now=now)
+    recorded = [items.handler(r.quoted.wanted.kind).record(db, order, r, buyer, now, done=done) for r in reserved]
+    if pays_now:
+        metadata = items.merged(line.metadata for line in recorded)
+        lines = [line.checkout() for line in _lines(reserved)]
+        payment_id = orders.add_payment(db, order, buyer.address, currency, lines, metadata, now)
+        return order, Entered(Outcome.TO_PAY, order.token, payment_id)
+    _begin(db, order, recorded, buyer)
+    return order, Entered(Outcome.WAITLISTED if waits else Outcome.REGISTERED, order.token)
+
+
+def _lines(reserved: Iterable[Reserved[Quoted]]) -> list[PricedLine]:
+    return [line for one in reserved for line in one.quoted.lines]
+
+
+def _begin(db: Session, order: OrderKey, recorded: Sequence[Recorded], buyer: Buyer) -> None:
+    """Nothing is to pay now: the letter says what is there, and whoever that concerns is dealt with."""
+    first = db.execute(select(OrderItem).where(OrderItem.id == recorded[0].item_id)).scalar_one()
+    letters.owe_order_letter(db, items.handler(first.kind).letter(db, first), order.id, key=f"order:{order.id}")
+    for line in recorded:
+        items.handler(line.reserved.quoted.wanted.kind).after_order(db, line, buyer)

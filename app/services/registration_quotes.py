@@ -1,0 +1,75 @@
+"""What places in a club session cost somebody now, and whether registration is open for them. Called by the item handler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ..models import ClubSession, Registration
+from ..queries import club_sessions, questions
+from ..rules import capacity, pricing
+from ..rules import questions as question_rules
+from ..rules.refusals import InvalidInput, SessionNotFound, words
+from ..rules.statuses import ACTIVE
+from . import order_lines
+from .items import Buyer, Quoted, Wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotedPlaces(Quoted):
+    """Places in a club session at the price of this moment."""
+
+    club_session: ClubSession
+    quote: pricing.Quote
+    as_member: bool
+    answers: dict[str, dict[str, Any]]
+
+
+def quote(db: Session, wanted: Wanted, buyer: Buyer, now: datetime) -> QuotedPlaces:
+    """Whether registration is open for this buyer, and what the places cost. Says nothing of whether they are free."""
+    club_session = db.execute(select(ClubSession).where(ClubSession.slug == wanted.slug)).scalar_one_or_none()
+    if club_session is None:
+        raise SessionNotFound
+    window = capacity.Window(
+        club_session.status, club_session.entry, club_session.starts_at,
+        club_session.opens_at, club_session.members_open_at, club_session.closes_at,
+    )  # fmt: skip
+    capacity.check_open(window, now, is_member=buyer.standing.is_member, asked=wanted.asked)
+    capacity.check_places(wanted.quantity, club_session.max_places)
+    answers = _answers(db, club_session.id, wanted.answers)
+    if buyer.standing.is_member and _own_place_taken(db, club_session.id, buyer):
+        raise InvalidInput(None, words("You have booked your own place here already, under the address that you had before."))
+    prices, member = club_sessions.prices(club_session), buyer.pays_as_member
+    quote = pricing.quote(prices, wanted.quantity, is_member=member, is_student=buyer.standing.is_student, now=now)
+    return QuotedPlaces(
+        wanted, club_session.title, quote.currency, order_lines.of_quote(club_session.title, quote), club_session.id,
+        keeps=True, club_session=club_session, quote=quote, as_member=member, answers=answers,
+    )  # fmt: skip
+
+
+def counters(club_session: ClubSession) -> capacity.Counters:
+    """The numbers of a club session as the rules know them."""
+    return capacity.Counters(
+        club_session.capacity, club_session.places_taken, club_session.overbooked,
+        club_session.waitlist_capacity, club_session.waitlist_taken,
+    )  # fmt: skip
+
+
+def _answers(db: Session, club_session_id: int, given: Mapping[str, object] | None) -> dict[str, dict[str, Any]]:
+    """The answers as they are kept. Raises AnswerRefused; None given: nobody was asked."""
+    return {} if given is None else question_rules.frozen(questions.of_session(db, club_session_id), given)
+
+
+def _own_place_taken(db: Session, club_session_id: int, buyer: Buyer) -> bool:
+    """Whether this member has their place at member price here already, under an address that was theirs before."""
+    if buyer.email is None:
+        return False
+    mine = (Registration.club_session_id == club_session_id, Registration.user_id == buyer.user_id)
+    before = (Registration.email != buyer.email, Registration.is_member, Registration.status.in_(ACTIVE))
+    taken = select(Registration.id).where(*mine, *before)
+    return db.execute(taken.limit(1)).first() is not None
