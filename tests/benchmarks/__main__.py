@@ -12,10 +12,12 @@ from pathlib import Path
 from tests.support import postgres
 from tests.support.run import Run
 
-from . import pages
+from . import costs, growth, pages, rush, webhooks
 from .table import Table
 
-KINDS: dict[str, Callable[[Run, Path, str, float], Table]] = {"pages": pages.run}
+KINDS: dict[str, Callable[[Run, Path, str, float], Table]] = {
+    "pages": pages.run, "rush": rush.run, "webhooks": webhooks.run, "growth": growth.run, "costs": costs.run,
+}  # fmt: skip
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ FILLER = "So that this page is as long as the one it is compared with. " * 120
 
 def make() -> Flask:
     """The bare site."""
-    app, engine = Flask(__name__), _engine(os.environ["BARE_URL"])
+    app, engine = Flask(__name__), engine_on(os.environ["BARE_URL"])
     page_template, list_template = app.jinja_env.from_string(PAGE), app.jinja_env.from_string(LIST)
 
     @app.get("/nothing")
@@ -61,7 +61,8 @@ TAKE = sa.text(
 INSERT = sa.text("INSERT INTO bare_bookings (email) VALUES (:email)")
 
 
-def _engine(url: str) -> sa.Engine:
+def engine_on(url: str) -> sa.Engine:
+    """An engine with Muster's own settings of SQLite, and the one table that is written."""
     engine = sa.create_engine(url) if not url.startswith("sqlite") else sa.create_engine(url, connect_args={"timeout": 10})
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _as_muster)

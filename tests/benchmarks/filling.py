@@ -35,9 +35,9 @@ def database(run: Run, kind: str, directory: Path) -> Iterator[str]:
 
 
 @contextmanager
-def app_on(url: str) -> Iterator[Flask]:
-    """An app of this process on the database."""
-    app = create_app(safe_settings(url))
+def app_on(url: str, *, stripe: str = "") -> Iterator[Flask]:
+    """An app of this process on the database, with the local Stripe at this address."""
+    app = create_app(safe_settings(url, **({"stripe_api_base": stripe} if stripe else {})))
     with app.app_context():
         try:
             yield app

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -89,6 +90,14 @@ def simulator(directory: Path) -> Iterator[str]:
         url = f"http://127.0.0.1:{port}"
         _wait_for(f"{url}/_control/now", directory)
         yield url
+
+
+def control(stripe: str, name: str, **arguments: Any) -> Any:
+    """Ask the local Stripe for its record, or bend it."""
+    answer = requests.post(f"{stripe}/_control/{name}", json=arguments, timeout=20).json()
+    if "error" in answer:
+        raise AssertionError(answer["error"])
+    return answer["result"]
 
 
 @contextmanager
