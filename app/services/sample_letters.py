@@ -55,21 +55,20 @@ def _session(**changes: Any) -> dict[str, Any]:
     }
 
 
-def _membership(password_url: str | None) -> dict[str, Any]:
+def _membership() -> dict[str, Any]:
     today = clock.now().date()
     return {
         "plan": "Annual membership",
         "starts_on": today.isoformat(),
         "ends_on": date(today.year + 1, today.month, min(today.day, 28)).isoformat(),
         "url": f"{current_settings().site_url}/membership",
-        "password_url": password_url,
     }
 
 
 def _item(description: str, quantity: int, cents: int, **more: Any) -> dict[str, Any]:
     return {
         "description": description, "quantity": quantity, "unit_amount_cents": cents, "amount_cents": cents * quantity,
-        "lines": [], "session": None, "membership": None, **more,
+        "lines": [], "session": None, "membership": None, "link": None, "password_url": None, **more,
     }  # fmt: skip
 
 
@@ -100,7 +99,7 @@ def _refunded() -> list[Facts]:
 def _confirmation() -> list[Facts]:
     joined = _order(
         _item("Social badminton", 1, 800, session=_session(places=1)),
-        _item("Annual membership", 1, 6000, membership=_membership(_link("/account/join"))),
+        _item("Annual membership", 1, 6000, membership=_membership(), password_url=_link("/account/join")),
     )
     free = _order(_item("Annual general meeting", 1, 0, session=_session(title="Annual general meeting", places=1)), paid=False)
     return [*_booking(), joined, free]
@@ -147,7 +146,13 @@ def _answered() -> list[Facts]:
 
 
 def _bought_membership(**more: Any) -> list[Facts]:
-    return [_order(_item("Annual membership", 1, 6000, membership=_membership(None)), **more)]
+    return [_order(_item("Annual membership", 1, 6000, membership=_membership()), **more)]
+
+
+def _purchase(**more: Any) -> list[Facts]:
+    """Something of the club's that is neither a place nor a membership."""
+    link = {"words": "Open it", "url": _link("/account")}
+    return [_order(_item("Skills course on video", 1, 2500, link=link), **more)]
 
 
 def _membership_ending() -> list[Facts]:
@@ -216,6 +221,8 @@ _SAMPLES: dict[str, Callable[[], list[Facts]]] = {
     "refunded_double": _refunded,
     "refunded_mismatch": _refunded,
     "announcement": _announcement,
+    "purchased": _purchase,
+    "purchase_refunded": lambda: _purchase(refund={"amount_cents": 2500, "by_hand": False}),
     "membership_started": _bought_membership,
     "membership_ending": _membership_ending,
     "membership_by_staff": _membership_by_staff,

@@ -32,6 +32,8 @@ OCCASIONS = {
     "refunded_double": _("Somebody pays twice"),
     "refunded_mismatch": _("A payment does not fit its order"),
     "announcement": _("You write to the people of a session"),
+    "purchased": _("Somebody buys something else of the club’s"),
+    "purchase_refunded": _("What somebody paid for could not be had any more"),
     "membership_started": _("Somebody buys a membership"),
     "membership_ending": _("A membership ends in 30 days, and again in 7"),
     "membership_by_staff": _("You give somebody a membership, change its last day or end it"),
