@@ -73,7 +73,7 @@ def gunicorn(
 ) -> Iterator[Server]:
     """One site under gunicorn's threads."""
     command = ["gunicorn", name, "--worker-class", "gthread", "--workers", str(workers), "--threads", str(THREADS),
-               "--bind", f"127.0.0.1:{port}", "--log-level", "error", "--backlog", "2048"]  # fmt: skip
+               "--bind", f"127.0.0.1:{port}", "--log-level", "error", "--backlog", "2048", "--preload"]  # fmt: skip
     began = time.perf_counter()
     with _process(command, environment, directory) as process:
         url = f"http://127.0.0.1:{port}"
