@@ -59,6 +59,7 @@ def _wire_web(app: Flask, settings: Settings) -> None:
     from .blueprints.admin.routes import bp as admin
     from .blueprints.checkout.routes import bp as checkout
     from .blueprints.health.routes import bp as health
+    from .blueprints.host.routes import bp as host
     from .blueprints.memberships.routes import bp as memberships
     from .blueprints.offers.routes import bp as offers
     from .blueprints.public.routes import bp as public
@@ -71,7 +72,7 @@ def _wire_web(app: Flask, settings: Settings) -> None:
     wording.init_wording(app)
     markdown.init_markdown(app)
     errors.init_errors(app)
-    for blueprint in (public, registration, checkout, memberships, offers, webhooks, accounts, admin, health):
+    for blueprint in (public, registration, checkout, memberships, offers, webhooks, accounts, host, admin, health):
         app.register_blueprint(blueprint)
     cli.init_cli(app)
 

@@ -49,6 +49,7 @@ class Settings:
     time_zone: str = "Pacific/Auckland"
     hold_minutes: int = 30
     listing_fee_cents: int = 1200
+    listing_review: bool = False
     student_domains: tuple[str, ...] = ()
     oidc_issuer: str = ""
     oidc_client_id: str = ""
@@ -110,6 +111,7 @@ def from_environment(environ: Mapping[str, str] | None = None, *, development: b
         time_zone=_time_zone(env.get("TIME_ZONE", "Pacific/Auckland")),
         hold_minutes=_integer(env, "HOLD_MINUTES", 30, 1, 24 * 60 - 10),
         listing_fee_cents=_integer(env, "LISTING_FEE_CENTS", 1200, 0, 10_000_000),
+        listing_review=_integer(env, "LISTING_REVIEW", 0, 0, 1) == 1,
         student_domains=_domains(env.get("STUDENT_DOMAINS", "")),
         oidc_issuer=_issuer(env),
         oidc_client_id=env.get("OIDC_CLIENT_ID", ""),

@@ -11,6 +11,7 @@ from .cases import Case
 from .club_sessions import ClubSession
 from .comparison_requests import ComparisonRequest
 from .ledger import LedgerEntry
+from .listings import HostRole, Listing, ListingPurchase
 from .memberships import Membership, MembershipPlan
 from .orders import Order, OrderItem
 from .outgoing_emails import OutgoingEmail
@@ -30,7 +31,10 @@ __all__ = [
     "Case",
     "ClubSession",
     "ComparisonRequest",
+    "HostRole",
     "LedgerEntry",
+    "Listing",
+    "ListingPurchase",
     "Membership",
     "MembershipPlan",
     "Order",

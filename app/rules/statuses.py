@@ -114,6 +114,15 @@ class ComparisonOutcome(StrEnum):
     FAILED = "failed"
 
 
+class ReviewState(StrEnum):
+    """What the committee says of a host's session before it is published."""
+
+    NONE = "none"
+    WAITING = "waiting"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
 class CaseStatus(StrEnum):
     OPEN = "open"
     CLOSED = "closed"

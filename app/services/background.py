@@ -13,6 +13,7 @@ from . import (
     outbox,
     reconciling,
     refunds,
+    reviewing,
     stripe_inbox,
     waitlist,
     winding_up,
@@ -35,6 +36,7 @@ def register() -> None:
     jobs.register_scan("events retried", stripe_inbox.retry_unprocessed)
     jobs.register_scan("refunds sent", refunds.send_due_refunds)
     jobs.register_scan("refunds looked up", refunds.look_up_pending)
+    jobs.register_scan("listings looked at too late", reviewing.reject_begun)
     jobs.register_scan("free places dealt", winding_up.deal_free_places)
     jobs.register_scan("comparisons asked for", comparing.run_asked)
     jobs.register_scan("books compared", reconciling.reconcile_if_due)

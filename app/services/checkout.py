@@ -21,7 +21,7 @@ from ..rules import holds
 from ..rules.refusals import AlreadyRegistered, OrderNotOpen, PaymentsDown, StripeAway
 from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus
 from ..transaction import retried, transaction
-from . import ending, memberships, orders, registrations
+from . import ending, hosting, memberships, orders, registrations
 from .memberships import Joiner
 from .registrations import Applicant, Entered, Outcome
 
@@ -45,6 +45,11 @@ def begin_registration(slug: str, applicant: Applicant) -> Destination:
 def begin_membership(plan_slug: str, buyer: Joiner) -> Destination:
     """Order a membership and leave for Stripe; as ``begin_registration`` otherwise."""
     return _leave(memberships.order(plan_slug, buyer))
+
+
+def begin_listing(slug: str, attempt: str, user_id: int, name: str, email: str) -> Destination:
+    """Order the listing of a host's draft and leave for Stripe; as ``begin_registration`` otherwise."""
+    return _leave(hosting.order(slug, attempt, user_id, name, email))
 
 
 def _leave(entered: Entered) -> Destination:

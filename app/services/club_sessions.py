@@ -70,12 +70,17 @@ def moment_at(day: date, at: time, time_zone: str) -> datetime:
 @retried
 def create(fields: ClubSessionFields, actor: str) -> str:
     """Add a session and return its slug. Raises FieldsRefused or SlugTaken."""
+    check_new(fields)
+    with transaction() as db:
+        return add_club_session(db, fields, actor)
+
+
+def check_new(fields: ClubSessionFields) -> None:
+    """Raise FieldsRefused for what no new session can be."""
     found = [*club_session_fields.problems(fields), *_new_times(fields, ("starts_at", "closes_at"))]
     if fields.status not in FORM_STATUSES:
         found.append(Problem("status", words("must be draft or published")))
     _refuse(found)
-    with transaction() as db:
-        return add_club_session(db, fields, actor)
 
 
 def add_club_session(

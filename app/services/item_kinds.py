@@ -9,12 +9,14 @@ from typing import Any
 
 from . import items
 from .items import ItemHandler
+from .listing_item import ListingItem
 from .membership_item import MembershipItem
 from .registration_item import RegistrationItem
 
 KINDS: tuple[ItemHandler[Any], ...] = (
     RegistrationItem(),
     MembershipItem(),
+    ListingItem(),
 )
 
 

@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
-from app.models import Case, OutgoingEmail, Registration
+from app.models import Case, HostRole, OutgoingEmail, Registration
 from app.models.account_tokens import TokenPurpose
 from app.rules.statuses import Role
 from app.security import RANK, public, signed_in, staff_only
@@ -22,6 +22,7 @@ from app.transaction import transaction
 from tests.support.booking import begin, order_of
 from tests.support.client import OutsideClient
 from tests.support.factories import make_free_club_session, make_membership, make_user
+from tests.support.hosting import make_draft
 from tests.support.rows import all_of, the
 from tests.support.settings import SITE_URL
 from tests.support.source import tell
@@ -36,8 +37,11 @@ MAY_DECLARE = {
     "webhooks": {"stripe"}, "healthz": {"operator"}, "readyz": {"operator"}, "metrics": {"operator"},
 }  # fmt: skip
 """What a route may declare, by the first part of its address. A new part is added here, on purpose."""
-OWN = {"accounts.new_address"}
-"""Signed in and by a link that is good for one person alone."""
+OWN = {
+    "accounts.new_address", "host.session", "host.edit", "host.pay", "host.registrations", "host.tick_in", "host.undo",
+    "host.invite", "host.remove", "host.invitation",
+}  # fmt: skip
+"""Signed in, and good for one person alone: by a link, or because the session is theirs to host."""
 STRANGERS = ("anonymous", "guest link", "other guest")
 PERSONS = (*STRANGERS, "member", "other member", "desk", "staff", "admin")
 WRONG = "w" * 32
@@ -130,7 +134,7 @@ def address(app: Flask, rule: Rule, world: World, person: str) -> str:
     values: dict[str, Any] = {}
     for name in rule.arguments:
         if name == "slug":
-            values[name] = world.slug
+            values[name] = "hosted" if head == "host" else world.slug
         elif name == "token":
             opens = head.startswith("admin") or head == "account/new-address" or person in ("guest link", "member")
             right, elsewhere = world.tokens.get(head, world.tokens["registrations"]), world.others.get(head, WRONG)
@@ -162,6 +166,8 @@ def world(sqlite_app: Flask, stripe_simulator: Any) -> World:
     users = {name: make_user(role=Role(name)).id for name in ("desk", "staff", "admin")}
     member = make_user(email="member@example.org", name="Mia Member")
     make_membership(member)
+    hosted = make_draft(member, slug="hosted")
+    invitation = HostRole(club_session_id=hosted.id, email="member@example.org", token="i" * 32)
     users |= {"member": member.id, "other member": make_user(name="Olga Other").id}
     with transaction() as db:
         link = {"user_id": member.id, "valid_for": account_tokens.LINK}
@@ -170,12 +176,13 @@ def world(sqlite_app: Flask, stripe_simulator: Any) -> World:
         move = account_tokens.issue(db, TokenPurpose.CHANGE_EMAIL, "moved@example.org", **link)  # type: ignore[arg-type]
         case = Case(dedupe_key="matrix", kind="mail_failed", detail={})
         db.add(case)
+        db.add(invitation)
         db.flush()
         case_id = case.id
     tokens = {"orders": order.token, "registrations": booking.token, "offers": booking.token, "account/join": join,
               "account/new-password": reset, "account/new-address": move, "account/calendar": member.calendar_token,
               "account/card": str(member.card_token), "admin/registrations": booking.token,
-              "admin/money/orders": order.token}  # fmt: skip
+              "admin/money/orders": order.token, "host/invitations": "i" * 32}  # fmt: skip
     others = {"orders": theirs.token, "registrations": other.token, "offers": other.token, "account/join": reset,
               "account/new-password": join, "account/calendar": other.token, "account/card": other.token}  # fmt: skip
     mail_id = min(mail.id for mail in all_of(OutgoingEmail))

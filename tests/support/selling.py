@@ -12,7 +12,7 @@ from itertools import count
 from sqlalchemy import update
 
 from app import clock
-from app.models import ClubSession, Membership, MembershipPlan, OrderItem, Registration
+from app.models import ClubSession, ListingPurchase, Membership, MembershipPlan, OrderItem, Registration
 from app.models.memberships import MembershipPurchase
 from app.rules.statuses import ItemKind, SessionStatus
 from app.services import checkout
@@ -21,6 +21,7 @@ from app.transaction import transaction
 
 from .booking import begin, order_of
 from .factories import make_club_session, make_plan
+from .hosting import begin_listing, make_draft, make_host
 from .rows import all_of, the
 
 _number = count(1)
@@ -88,6 +89,21 @@ def _end_plan(token: str) -> None:
         db.execute(update(MembershipPlan).where(MembershipPlan.id == plan_id).values(over))
 
 
+def _order_listing(email: str) -> str:
+    host = make_host(email=email)
+    return begin_listing(host, make_draft(host))
+
+
+def _listed(token: str) -> ClubSession:
+    return the(ClubSession, id=the(ListingPurchase, order_item_id=item_of(token).id).club_session_id)
+
+
+def _cancel_draft(token: str) -> None:
+    with transaction() as db:
+        draft = ClubSession.id == _listed(token).id
+        db.execute(update(ClubSession).where(draft).values(status=SessionStatus.CANCELLED, wound_up_at=clock.now()))
+
+
 DRIVERS: dict[ItemKind, Driver] = {
     ItemKind.REGISTRATION: Driver(
         order=_order_place,
@@ -104,5 +120,13 @@ DRIVERS: dict[ItemKind, Driver] = {
         vanish=_end_plan,
         apology="membership_refunded",
         letter="membership_started",
+    ),
+    ItemKind.LISTING: Driver(
+        order=_order_listing,
+        has=lambda token: _listed(token).status is SessionStatus.PUBLISHED,
+        vanish=_cancel_draft,
+        apology="purchase_refunded",
+        letter="listing_published",
+        lost_by_refund=False,
     ),
 }

@@ -25,7 +25,7 @@ from wtforms.validators import InputRequired, ValidationError
 from ...rules.refusals import Refusal
 from ...templating import money as money_words
 from ...templating import refusal_text
-from .fields import DayField, MoneyField
+from ..fields import DayField, MoneyField
 
 KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 LONGEST_REASON = 500

@@ -19,8 +19,8 @@ from ...rules.refusals import Refusal
 from ...services import club_sessions
 from ...services.applications import Decision, Verdict
 from ...templating import refusal_text
+from ..fields import ClockField, DayField
 from .action_forms import KEY
-from .fields import ClockField, DayField
 
 LONGEST_MESSAGE = 2000
 LAST_MINUTE = time(23, 59)

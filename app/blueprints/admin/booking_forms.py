@@ -24,8 +24,8 @@ from ...services.adding import How
 from ...services.differences import Settlement, Settling
 from ...services.out_of_turn import OutOfTurn, Way
 from ...templating import when
+from ..fields import DayField, MoneyField, WholeNumberField, radios
 from .action_forms import ReasonForm
-from .fields import DayField, MoneyField, WholeNumberField, radios
 
 NOT_TYPED = ("csrf_token", "once", "overbook_to")
 DEARER = (

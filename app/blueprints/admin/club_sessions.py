@@ -20,11 +20,11 @@ from ...security import staff_only
 from ...services import changed_sessions, club_sessions
 from ...services.club_session_fields import ClubSessionFields, FieldsRefused
 from .. import viewer
+from ..session_form import ClubSessionForm
+from ..session_words import show_warnings
 from . import bp
-from .forms import ClubSessionForm
 from .paging import page_number
 from .session_action_forms import typed_again
-from .session_words import show_warnings
 
 
 @bp.get("/sessions")

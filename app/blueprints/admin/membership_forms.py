@@ -19,8 +19,8 @@ from ...rules.addresses import normalise_email
 from ...rules.refusals import Refusal
 from ...services.membership_plans import PlanFields
 from ...templating import refusal_text
+from ..fields import DayField, MoneyField, WholeNumberField
 from .action_forms import ReasonForm
-from .fields import DayField, MoneyField, WholeNumberField
 
 EXTEND, REVOKE, REFUND = "extend", "revoke", "refund"
 

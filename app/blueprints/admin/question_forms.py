@@ -12,7 +12,7 @@ from wtforms import BooleanField, HiddenField, StringField, TextAreaField
 from ...rules.questions import Question
 from ...rules.statuses import QuestionKind
 from ...services.questions import KEY, QuestionFields
-from .fields import radios
+from ..fields import radios
 from .session_action_forms import ActionForm
 
 

@@ -16,6 +16,7 @@ from . import (
     club_sessions,
     door,
     holds,
+    listings,
     mail_texts,
     memberships,
     money,
@@ -34,7 +35,7 @@ from .record_words import WORDS
 
 __all__ = [
     "actions", "adding", "announcements", "applications", "audit_log", "booking_changes", "bp", "cases",
-    "club_sessions", "door", "holds", "mail_texts", "memberships", "money", "money_lists", "people", "questions",
+    "club_sessions", "door", "holds", "listings", "mail_texts", "memberships", "money", "money_lists", "people", "questions",
     "record", "registrations", "session_actions", "today", "walk_ins",
 ]  # fmt: skip
 

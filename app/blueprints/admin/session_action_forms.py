@@ -19,7 +19,7 @@ from ...rules.refusals import Refusal
 from ...rules.statuses import SessionStatus
 from ...services.repeating import Wish
 from ...templating import refusal_text
-from .fields import DAYS, DayField, WholeNumberField, radios
+from ..fields import DAYS, DayField, WholeNumberField, radios
 
 LONGEST_LIST = 4000
 NOT_TYPED = ("csrf_token", "confirm", "change")

@@ -22,10 +22,10 @@ from ...services import changed_sessions, club_session_actions, repeating, serie
 from ...services.club_session_fields import FieldsRefused
 from ...templating import refusal_text
 from .. import viewer
+from ..session_form import ClubSessionForm
+from ..session_words import CHANGES, show_warnings
 from . import bp
-from .forms import ClubSessionForm
 from .session_action_forms import DuplicateForm, RepeatForm, typed_again
-from .session_words import CHANGES, show_warnings
 
 
 @bp.route("/sessions/<slug:slug>/duplicate", methods=["GET", "POST"])

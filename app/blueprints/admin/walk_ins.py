@@ -19,9 +19,9 @@ from ...security import staff_only
 from ...services import walk_ins
 from ...services.adding import Wanted
 from .. import viewer
+from ..fields import WholeNumberField
 from . import bp
 from .action_forms import KEY, fresh_key
-from .fields import WholeNumberField
 from .session_action_forms import ActionForm
 
 

@@ -17,14 +17,14 @@ from govuk_frontend_wtf.wtforms_widgets import GovTextArea, GovTextInput
 from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import InputRequired, ValidationError
 
-from ...queries.desk_sessions import SessionRecord
-from ...rules import money
-from ...rules.refusals import Refusal
-from ...rules.statuses import Entry, RefundPolicy, SessionStatus, WaitlistPayment
-from ...services import club_sessions
-from ...services.club_session_fields import RESERVED, ClubSessionFields, FieldsRefused, Problem, check_fields
-from ...services.club_sessions import NoSuchTime
-from ...templating import refusal_text
+from ..queries.desk_sessions import SessionRecord
+from ..rules import money
+from ..rules.refusals import Refusal
+from ..rules.statuses import Entry, RefundPolicy, SessionStatus, WaitlistPayment
+from ..services import club_sessions
+from ..services.club_session_fields import RESERVED, ClubSessionFields, FieldsRefused, Problem, check_fields
+from ..services.club_sessions import NoSuchTime
+from ..templating import refusal_text
 from .fields import ClockField, DayField, MoneyField, WholeNumberField, radios
 from .session_form_groups import is_open
 from .session_words import WORDS, price_words

@@ -11,9 +11,9 @@ from flask import flash
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
-from ...rules import money
-from ...services.club_session_fields import CHEAPER, ClubSessionFields, warnings
-from ...templating import money as money_words
+from ..rules import money
+from ..services.club_session_fields import CHEAPER, ClubSessionFields, warnings
+from ..templating import money as money_words
 
 WORDS = {
     "title": _("Enter a title on one line, of 200 characters or fewer"),

@@ -1,0 +1,163 @@
+"""Hosting in a browser: draft, pay, published; co-hosts and the door; the committee's look; and that others find nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app.models import ClubSession, HostRole, Listing, Order, OutgoingEmail, Registration, User
+from app.rules.statuses import Role
+from tests.support.booking import begin, mails, payments_of, work
+from tests.support.factories import PASSWORD, make_user
+from tests.support.hosting import begin_listing, make_draft
+from tests.support.pages import Page, PageClient
+from tests.support.rows import all_of, the
+from tests.support.stripe import StripeSimulator
+from tests.web.desk import sign_in
+
+POTTERY = {
+    "title": "Pottery", "starts_day": "2026-05-02", "starts_time": "10:00", "ends_time": "12:00", "capacity": "8",
+    "non_member_price": "20",
+}  # fmt: skip
+
+
+@pytest.fixture
+def host(app: Flask, stripe_simulator: StripeSimulator) -> User:
+    return make_user(email="hana@club.example", name="Hana Host", password=PASSWORD)
+
+
+@pytest.fixture
+def reviewed(app: Flask) -> None:
+    app.extensions["muster_settings"] = replace(app.extensions["muster_settings"], listing_review=True)
+
+
+def become(pages: PageClient, email: str) -> Page:
+    if pages.page is not None and any("/account/sign-out" in form.action for form in pages.page.forms):
+        pages.submit("/account/sign-out")
+    return pages.sign_in(email, PASSWORD)
+
+
+def published(host: User, simulator: Any, **changes: Any) -> ClubSession:
+    draft = make_draft(host, slug="pottery", title="Pottery", **changes)
+    token = begin_listing(host, draft)
+    simulator.pay(payments_of(token)[0].checkout_id)
+    simulator.deliver()
+    return draft
+
+
+def test_session_is_drafted_paid_and_published(pages: PageClient, host: User, stripe_simulator: StripeSimulator) -> None:
+    become(pages, host.email)
+    pages.get("/host")
+    pages.click("Draft a session")
+    page = pages.submit("/host/new", **POTTERY)
+    assert page.h1 == "Pottery" and "The draft is saved" in page.text and "Pay NZ$12.00 and publish" in page.text
+    slug = the(ClubSession).slug
+    assert pages.get(f"/sessions/{slug}").status == 404
+    pages.get(f"/host/{slug}")
+    assert pages.submit(f"/host/{slug}/pay").left_for is not None
+    token = the(Order).token
+    assert pages.get(f"/orders/{token}").h1 == "Pay to publish your session"
+    cancelled = pages.get(f"/orders/{token}/cancelled")
+    assert cancelled.h1 == "You have not paid yet" and "You can pay until" in cancelled.text
+    checkout_id = payments_of(token)[0].checkout_id
+    stripe_simulator.pay(checkout_id or "")
+    page = pages.get(f"/orders/{token}/success?session_id={checkout_id}")
+    assert page.h1 == "The listing fee is paid" and "Published" in page.text
+    assert pages.get(f"/sessions/{slug}").h1 == "Pottery"
+    assert "NZ$12.00, paid" in pages.get(f"/host/{slug}").text
+
+
+def test_mistakes_come_back_with_all_that_was_typed(pages: PageClient, host: User) -> None:
+    become(pages, host.email)
+    pages.get("/host/new")
+    page = pages.submit("/host/new", **{**POTTERY, "capacity": "many"})
+    assert page.status == 422 and page.form("/host/new")["title"] == "Pottery" and all_of(ClubSession) == []
+
+
+def test_host_edits_and_two_at_once_are_told(pages: PageClient, host: User) -> None:
+    draft = make_draft(host, slug="pottery", title="Pottery")
+    become(pages, host.email)
+    pages.get("/host/pottery/edit")
+    stale = pages.page and pages.page.form("/host/pottery/edit")
+    assert "Clay" in pages.submit("/host/pottery/edit", title="Clay").text
+    assert pages.submit(stale or 0, title="Bricks").status == 409
+    assert the(ClubSession, id=draft.id).title == "Clay"
+
+
+def test_others_find_nothing(pages: PageClient, host: User, stripe_simulator: StripeSimulator) -> None:
+    published(host, stripe_simulator)
+    make_user(email="other@club.example", password=PASSWORD)
+    become(pages, "other@club.example")
+    for path in ("", "/edit", "/registrations"):
+        assert pages.get(f"/host/pottery{path}").status == 404
+    assert "Pottery" not in pages.get("/host").text
+
+
+def test_co_host_is_invited_says_yes_and_ticks_in(pages: PageClient, host: User, stripe_simulator: StripeSimulator) -> None:
+    session = published(host, stripe_simulator, non_member_price_cents=None, member_price_cents=None)
+    begin(session, name="Ana Lee", expected_price_cents=0)
+    make_user(email="kim@club.example", name="Kim Co", password=PASSWORD)
+    become(pages, host.email)
+    pages.get("/host/pottery")
+    for email in ("kim@club.example", "nobody@club.example"):
+        assert "If " + email in pages.submit(-1, email=email).text
+    assert [mail.to for mail in all_of(OutgoingEmail) if mail.template == "co_host"] == ["kim@club.example"]
+    become(pages, "kim@club.example")
+    assert pages.get("/host/pottery").status == 404
+    role = the(HostRole, email="kim@club.example")
+    page = pages.get(f"/host/invitations/{role.token}")
+    assert page.h1 == "Help host “Pottery”?" and the(HostRole, id=role.id).accepted_at is None
+    assert pages.submit(f"/host/invitations/{role.token}").h1 == "Pottery"
+    pages.click("Registrations: 1 of 10")
+    page = pages.submit("/host/pottery/tick-in")
+    assert "Ana Lee is in." in page.text and the(Registration).checked_in_at is not None
+    pages.get("/host/pottery/registrations?show=in")
+    assert "Ana Lee is not in." in pages.submit("/host/pottery/undo").text
+    pages.submit("/account/sign-out")
+    become(pages, host.email)
+    pages.get("/host/pottery")
+    pages.submit(f"/host/pottery/co-hosts/{role.id}/remove")
+    become(pages, "kim@club.example")
+    assert pages.get("/host/pottery").status == 404
+
+
+def test_invitation_is_for_nobody_else(pages: PageClient, host: User) -> None:
+    draft = make_draft(host, slug="pottery")
+    become(pages, host.email)
+    pages.get("/host/pottery")
+    pages.submit("/host/pottery/co-hosts", email="kim@club.example")
+    assert "10 co-hosts" not in pages.get("/host/pottery").text
+    role = the(HostRole, club_session_id=draft.id)
+    assert pages.get(f"/host/invitations/{role.token}").status == 404
+
+
+@pytest.mark.parametrize("word", ["approve", "reject"])
+def test_committee_looks_at_what_was_paid(
+    pages: PageClient, host: User, reviewed: None, stripe_simulator: StripeSimulator, word: str
+) -> None:
+    session = published(host, stripe_simulator)
+    assert pages.get("/sessions/pottery").status == 404
+    sign_in(pages, Role.STAFF)
+    assert "Pottery" in pages.get("/admin/listings").text
+    if word == "approve":
+        assert "It is published" in pages.submit("/admin/listings/pottery/approve").text
+        assert pages.get("/sessions/pottery").status == 200
+        return
+    pages.click("Reject")
+    check = pages.submit(-1, button="Continue", reason="Twice on that day")
+    assert "NZ$12.00" in check.text and "with the reason" in check.text
+    assert "The host is told. NZ$12.00 goes back." in pages.submit(-1, button="Reject and refund").text
+    become(pages, host.email)
+    page = pages.get("/host/pottery")
+    assert "“Twice on that day”" in page.text and "Pay NZ$12.00 and publish" in page.text
+    assert the(Listing, club_session_id=session.id).review.value == "rejected"
+
+
+def test_mails_of_hosting_can_be_read(host: User, reviewed: None, stripe_simulator: StripeSimulator) -> None:
+    published(host, stripe_simulator)
+    work()
+    mail = the(OutgoingEmail, template="listing_in_review")
+    assert mails() == ["listing_in_review"] and "NZ$12.00" in (mail.text_body or "") and "/host/pottery" in (mail.text_body or "")
