@@ -1,6 +1,6 @@
 """Listings: a host's session on its way to being published, what was paid for that, and co-hosts.
 
-Revision 0009. New tables only: what is in the others stays as it is.
+Revision 0010. New tables only: what is in the others stays as it is.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
