@@ -111,10 +111,10 @@ def outcome(permission: str, response: Any) -> str:
 def faults(app: Flask, world: World, person: str, *, path: str | None = None) -> list[str]:
     """What each route (or the one at ``path``) does for this person, where it is not what it declares.
 
-    Links first: what somebody signed in changes about the account makes them useless.
+    Links first, and what is found by an address: what somebody signed in changes about the account makes them useless.
     """
     found = []
-    for rule in sorted(routes(app), key=lambda rule: permission_of(app, rule) != "secret_link"):
+    for rule in sorted(routes(app), key=lambda r: (permission_of(app, r) != "secret_link", not r.rule.startswith("/host"))):
         permission = permission_of(app, rule) or "nothing"
         if path not in (None, rule.rule):
             continue
