@@ -186,7 +186,7 @@ def world(sqlite_app: Flask, stripe_simulator: Any) -> World:
     others = {"orders": theirs.token, "registrations": other.token, "offers": other.token, "account/join": reset,
               "account/new-password": join, "account/calendar": other.token, "account/card": other.token}  # fmt: skip
     mail_id = min(mail.id for mail in all_of(OutgoingEmail))
-    return World(club_session.slug, tokens, others, {"case_id": case_id, "email_id": mail_id}, users)
+    return World(club_session.slug, tokens, others, {"case_id": case_id, "email_id": mail_id, "role_id": 999}, users)
 
 
 def test_every_route_declares_what_its_place_allows(sqlite_app: Flask) -> None:
