@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Text, cast, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
-from ..models import AccountToken, Order, OutgoingEmail, Payment, Registration, StripeEvent, User
+from ..models import AccountToken, HostRole, Order, OutgoingEmail, Payment, Registration, StripeEvent, User
 from ..models.columns import new_token
 from ..queries.my_page import belongs_to
 from ..rules.statuses import Role
@@ -37,6 +37,7 @@ def forget_account(db: Session, user_id: int, email: str) -> None:
     db.execute(update(Order).where(Order.id.in_(ids)).values(name=retention.FORGOTTEN, email=nobody, user_id=None))
     told = OutgoingEmail.dedupe_key.startswith(f"address_changed:u{user_id}:", autoescape=True)
     db.execute(delete(OutgoingEmail).where(or_(OutgoingEmail.to.in_(addresses), OutgoingEmail.order_id.in_(ids), told)))
+    db.execute(delete(HostRole).where(or_(HostRole.user_id == user_id, HostRole.email.in_(addresses))))
     db.execute(delete(AccountToken).where(or_(AccountToken.user_id == user_id, AccountToken.email.in_(addresses))))
     values = {"email": nobody, "name": retention.FORGOTTEN, "password_hash": None, "email_verified_at": None,
               "is_student": False, "role": Role.NONE, "calendar_token": new_token(), "card_token": None,

@@ -118,13 +118,13 @@ class ListingItem(ItemHandler[Quoted]):
     def facts(self, db: Session, order_id: int) -> Mapping[int, ItemFacts]:
         """How the session stands that the fee is for, and the host's page of it."""
         rows = db.execute(
-            select(OrderItem.id, ClubSession.title, ClubSession.slug, ClubSession.status, Listing.review)
+            select(OrderItem.id, ClubSession.slug, ClubSession.status, Listing.review)
             .join(ListingPurchase, ListingPurchase.order_item_id == OrderItem.id)
             .join(ClubSession, ClubSession.id == ListingPurchase.club_session_id)
             .join(Listing, Listing.club_session_id == ClubSession.id)
             .where(OrderItem.order_id == order_id)
         ).all()
-        return {row.id: _facts(row.title, row.slug, row.status, row.review) for row in rows}
+        return {row.id: _facts(row.slug, row.status, row.review) for row in rows}
 
 
 def publish_or_ask(db: Session, club_session_id: int, actor: str) -> None:
@@ -168,7 +168,7 @@ def _session_id(db: Session, item: OrderItem) -> int:
     return int(db.execute(of_item).scalar_one())
 
 
-def _facts(title: str, slug: str, status: SessionStatus, review: ReviewState) -> ItemFacts:
+def _facts(slug: str, status: SessionStatus, review: ReviewState) -> ItemFacts:
     states = {
         SessionStatus.PUBLISHED: (gettext("Published"), "green"),
         SessionStatus.CANCELLED: (gettext("Cancelled"), "red"),
@@ -176,5 +176,4 @@ def _facts(title: str, slug: str, status: SessionStatus, review: ReviewState) ->
     }
     draft = gettext("The committee looks at it") if review is ReviewState.WAITING else gettext("Draft")
     state, tone = states.get(status, (draft, "amber"))
-    rows = ((gettext("Your session"), title),)
-    return ItemFacts(rows=rows, state=state, tone=tone, path=f"/host/{slug}", path_words=gettext("Your page of this session"))
+    return ItemFacts(state=state, tone=tone, path=f"/host/{slug}", path_words=gettext("Your page of this session"))
