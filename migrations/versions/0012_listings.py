@@ -1,6 +1,6 @@
 """Listings: a host's session on its way to being published, what was paid for that, and co-hosts.
 
-Revision 0010. New tables only: what is in the others stays as it is.
+Revision 0012. New tables only: what is in the others stays as it is.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
