@@ -1,4 +1,4 @@
-"""Applying for a place and hosting a session in a real browser, from the first form to Stripe's page and back. JavaScript is off."""
+"""Applying for a place and hosting a session in a real browser, from the first form to Stripe and back. JavaScript is off."""
 
 from __future__ import annotations
 
