@@ -113,11 +113,6 @@ def _offer() -> list[Facts]:
     return _booking(paid=False, offer={"url": _link("/offers"), "registration_id": 1, "minutes": 1440})
 
 
-def _purchased(**more: Any) -> list[Facts]:
-    link = {"url": _link("/orders"), "words": "See it"}
-    return [_order(_item("Course for beginners", 1, PRICE_CENTS, link=link), **more)]
-
-
 def _listing(**more: Any) -> list[Facts]:
     """The fee that a host paid for a session of their own."""
     link = {"url": _link("/host"), "words": "Your page of this session"}
@@ -241,8 +236,6 @@ _SAMPLES: dict[str, Callable[[], list[Facts]]] = {
     "purchase_refunded": lambda: _purchase(refund={"amount_cents": 2500, "by_hand": False}),
     "membership_started": _bought_membership,
     "membership_ending": _membership_ending,
-    "purchased": _purchased,
-    "purchase_refunded": lambda: _purchased(refund={"amount_cents": PRICE_CENTS, "by_hand": False}),
     "listing_published": _listing,
     "listing_in_review": _listing,
     "listing_rejected": lambda: _listing(reason="The hall is taken that day.", refund={"amount_cents": PRICE_CENTS}),

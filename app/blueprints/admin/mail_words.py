@@ -35,8 +35,6 @@ OCCASIONS = {
     "purchased": _("Somebody buys something else of the club’s"),
     "purchase_refunded": _("What somebody paid for could not be had any more"),
     "membership_started": _("Somebody buys a membership"),
-    "purchased": _("Somebody buys something else than places and memberships"),
-    "purchase_refunded": _("A payment arrives for something that cannot be had any more"),
     "listing_published": _("A host’s session is published: paid for, or approved by you"),
     "listing_in_review": _("A host has paid for a session that you look at first"),
     "listing_rejected": _("You reject a host’s session"),
