@@ -8,6 +8,7 @@ from flask import Flask
 from . import models as _models  # noqa: F401 - registers every table
 from .config import INSTANCE, Settings, SettingsError, from_environment, unsafe
 from .extensions import db, migrate
+from .templating import Templates
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -16,6 +17,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     if _serves() and (problems := unsafe(settings)):
         raise SettingsError("Muster does not start:\n- " + "\n- ".join(problems))
     app = Flask(__name__, instance_path=str(INSTANCE))
+    app.jinja_environment = Templates
     app.extensions["muster_settings"] = settings
     app.config["SECRET_KEY"] = settings.secret_key
     _wire_ground(app, settings)

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel import dates as babel_dates
 from flask import Flask, current_app, url_for
+from flask.templating import Environment as FlaskTemplates
 from flask_babel import get_locale, gettext
 from govuk_frontend_wtf.main import WTFormsHelpers
 from jinja2 import BaseLoader, ChainableUndefined, ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
@@ -54,6 +55,17 @@ def init_templating(app: Flask) -> None:
     env.globals.update(settings=app.extensions["muster_settings"], html_lang=html_lang, static_url=static_url)
     env.globals.update(club_ink=club_ink, order_standing=order_standing, session_row=session_row)
     env.globals.update(only_words=only_words, item_words=item_facts.words_of)
+
+
+class Templates(FlaskTemplates):
+    """Flask's templates with one dictionary of globals. ``create_app`` makes the app with it.
+
+    Jinja chains each template's own globals before the common ones and compares the two whenever a page uses a macro of another
+    file: a quarter of what a form took to draw. No template of ours has globals of its own.
+    """
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        return super().make_globals(d) if d else self.globals
 
 
 class _Lenient(BaseLoader):
