@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import RowMapping
 
+from app.queries import refund_terms
 from app.rules.statuses import (
     UNSETTLED,
     OrderStatus,
@@ -20,7 +21,6 @@ from app.rules.statuses import (
     RegistrationStatus,
 )
 from app.services import health_check, reconciling
-from app.services.cancelling import terms_of
 
 from . import rows
 from .invariants import must
@@ -153,7 +153,7 @@ def owed_to_club(story: Story, seen: Rows, r: RowMapping) -> int:
     if end is None or end.by_worker or end.waited:
         return 0
     session: Any = seen.club_sessions[r["club_session_id"]]
-    terms = terms_of(session_like(session))
+    terms = refund_terms.of_booking(session_like(session), session_like(r))
     if terms.in_time(session["starts_at"], end.at):
         return paid - terms.back_cents(paid)
     return 0 if end.replaced else paid

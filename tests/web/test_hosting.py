@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from app.extensions import db
 from app.models import ClubSession, HostRole, Listing, Order, OutgoingEmail, Registration, User
 from app.rules.statuses import Role
+from app.services import host_roles
 from tests.support.booking import begin, mails, payments_of, work
 from tests.support.factories import PASSWORD, make_user
 from tests.support.hosting import begin_listing, make_draft
 from tests.support.pages import Page, PageClient
+from tests.support.queries import recorded
 from tests.support.rows import all_of, the
 from tests.support.stripe import StripeSimulator
 from tests.web.desk import sign_in
@@ -132,6 +135,23 @@ def test_invitation_is_for_nobody_else(pages: PageClient, host: User) -> None:
     assert "10 co-hosts" not in pages.get("/host/pottery").text
     role = the(HostRole, club_session_id=draft.id)
     assert pages.get(f"/host/invitations/{role.token}").status == 404
+
+
+def test_lists_of_hosts_take_the_same_statements_however_much_they_hold(pages: PageClient, host: User) -> None:
+    make_draft(host, slug="pottery")
+    become(pages, host.email)
+    paths = ("/host", "/host/pottery", "/host/pottery/registrations")
+    few = [_statements(pages, path) for path in paths]
+    for number in range(6):
+        make_draft(host)
+        host_roles.invite("pottery", f"helper{number}@club.example", host.id)
+    assert [_statements(pages, path) for path in paths] == few
+
+
+def _statements(pages: PageClient, path: str) -> int:
+    with recorded(db.engine) as seen:
+        pages.get(path)
+    return len(seen)
 
 
 @pytest.mark.parametrize("word", ["approve", "reject"])
