@@ -59,6 +59,7 @@ def _wire_web(app: Flask, settings: Settings) -> None:
     from . import cli, errors, markdown, security, templating, watching, wording
     from .blueprints.accounts.routes import bp as accounts
     from .blueprints.admin.routes import bp as admin
+    from .blueprints.basket.routes import bp as basket
     from .blueprints.checkout.routes import bp as checkout
     from .blueprints.health.routes import bp as health
     from .blueprints.host.routes import bp as host
@@ -74,7 +75,7 @@ def _wire_web(app: Flask, settings: Settings) -> None:
     wording.init_wording(app)
     markdown.init_markdown(app)
     errors.init_errors(app)
-    for blueprint in (public, registration, checkout, memberships, offers, webhooks, accounts, host, admin, health):
+    for blueprint in (public, registration, basket, checkout, memberships, offers, webhooks, accounts, host, admin, health):
         app.register_blueprint(blueprint)
     cli.init_cli(app)
 

@@ -6,6 +6,7 @@ from .account_sign_ins import SignIn
 from .account_tokens import AccountToken, TokenPurpose
 from .announcements import Announcement
 from .audit import AuditEntry
+from .baskets import Basket, BasketItem
 from .booking_notes import BookingNote
 from .cases import Case
 from .club_sessions import ClubSession
@@ -27,6 +28,8 @@ __all__ = [
     "AccountToken",
     "Announcement",
     "AuditEntry",
+    "Basket",
+    "BasketItem",
     "BookingNote",
     "Case",
     "ClubSession",

@@ -149,6 +149,22 @@ class BookingNotRegistered(Refusal):
     text = words("%(name)s is not registered, so nobody was ticked in. See below how it stands.")
 
 
+class BasketEmpty(Refusal):
+    status = 400
+    text = words("Your basket is empty. Add something to it first.")
+
+
+class BasketGone(Refusal):
+    """Nobody knows this basket, or it was left alone for too long."""
+
+    status = 404
+    text = words("Your basket is no longer here: we keep it for two weeks. Please fill a new one.")
+
+
+class BasketFull(Refusal):
+    text = words("Your basket is full. Pay for what is in it first, or take something out.")
+
+
 class CheckoutUnknown(Refusal):
     status = 400
     text = words("We do not know this payment.")

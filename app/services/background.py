@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import jobs
 from . import (
+    baskets,
     comparing,
     holds,
     item_kinds,
@@ -41,6 +42,7 @@ def register() -> None:
     jobs.register_scan("comparisons asked for", comparing.run_asked)
     jobs.register_scan("books compared", reconciling.reconcile_if_due)
     jobs.register_scan("memberships ending", membership_reminders.remind_due)
+    jobs.register_scan("baskets forgotten", baskets.forget_old)
     jobs.register_scan("mails sent", outbox.send_due)
     for template in ("offer", "accepted"):
         outbox.after_sent(template, waitlist.start_clock)

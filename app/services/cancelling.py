@@ -5,6 +5,7 @@ What is still to be paid is given up through ``ending`` instead, because its Che
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -14,7 +15,7 @@ from .. import clock
 from ..models import ClubSession, Order, OrderItem, Registration
 from ..queries import refund_terms
 from ..rules.refusals import OrderNotOpen
-from ..rules.statuses import TAKEN, UNDECIDED, WAITING, OrderStatus, RegistrationStatus
+from ..rules.statuses import ACTIVE, TAKEN, UNDECIDED, WAITING, OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
 from . import audit, bookings, calendars, difference_item, letters, orders, paying_back, places, waitlist
 
@@ -23,9 +24,12 @@ CANCELLABLE = WAITING | UNDECIDED | {_S.OFFERED, _S.REGISTERED}
 
 
 @retried
-def cancel_order(order_token: str, actor: str = audit.GUEST, *, when_replaced: bool = False) -> int:
+def cancel_order(
+    order_token: str, actor: str = audit.GUEST, *, when_replaced: bool = False, booking: str | None = None
+) -> int:
     """Cancel every registration of a settled order; returns the cents that go back now, by the session's terms.
 
+    ``booking``: only the one with this token; the order ends with its last one.
     ``when_replaced``: too late for a refund, but refund it if somebody takes the place. Raises OrderNotOpen when nothing of
     it can be cancelled any more.
     """
@@ -35,17 +39,33 @@ def cancel_order(order_token: str, actor: str = audit.GUEST, *, when_replaced: b
         if order_id is None:
             raise OrderNotOpen
         order = _lock(db, order_id)
-        items = db.execute(select(OrderItem).where(OrderItem.order_id == order_id).order_by(OrderItem.id)).scalars().all()
+        items = _items(db, order_id, booking)
         struck: dict[int, int] = {}
         back = [_cancel_item(db, item, actor, now, when_replaced, struck) for item in items]
         if all(cents is None for cents in back):
             raise OrderNotOpen
-        orders.move(db, order.id, OrderStatus.CANCELLED, hold_expires_at=None)
-        audit.record(db, actor, "cancelled", "order", order.id)
+        if not _still_booked(db, order.id):
+            orders.move(db, order.id, OrderStatus.CANCELLED, hold_expires_at=None)
+            audit.record(db, actor, "cancelled", "order", order.id)
         total = sum(cents or 0 for cents in back)
-        template = "refunded_cancelled" if total else "cancelled"
-        letters.owe_order_letter(db, template, order.id, key=f"order:{order.id}", refund_cents=total or None, struck=struck)
+        template, only = "refunded_cancelled" if total else "cancelled", items[0].id if booking is not None else None
+        key = f"order:{order.id}" if only is None else f"item:{only}"
+        letters.owe_order_letter(db, template, order.id, key=key, refund_cents=total or None, struck=struck, only=only)
         return total
+
+
+def _items(db: Session, order_id: int, booking: str | None) -> Sequence[OrderItem]:
+    """The lines to cancel: all, or the one of this booking."""
+    lines = select(OrderItem).outerjoin(Registration, Registration.id == OrderItem.registration_id)
+    if booking is not None:
+        lines = lines.where(Registration.token == booking)
+    return db.execute(lines.where(OrderItem.order_id == order_id).order_by(OrderItem.id)).scalars().all()
+
+
+def _still_booked(db: Session, order_id: int) -> bool:
+    """Whether another booking of the order goes on."""
+    active = select(Registration.id).where(Registration.order_id == order_id, Registration.status.in_(ACTIVE))
+    return db.execute(active.limit(1)).first() is not None
 
 
 def _cancel_item(

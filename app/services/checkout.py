@@ -1,7 +1,7 @@
 """Intent, network, result for paying: opens Stripe's Checkout for a committed payment row and stores what came of it.
 
-Called by the registration form, the membership page and "Pay now". A lost answer is repeated with the same stored key and
-parameters.
+Called by the registration form, the membership page, the basket and "Pay now". A lost answer is repeated with the same stored
+key and parameters.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from ..rules import holds
 from ..rules.refusals import AlreadyRegistered, OrderNotOpen, PaymentsDown, StripeAway
 from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus
 from ..transaction import retried, transaction
-from . import ending, hosting, memberships, orders, registrations
+from . import baskets, ending, hosting, memberships, orders, registrations
+from .items import Buyer, Wanted
 from .memberships import Joiner
 from .registrations import Applicant, Entered, Outcome
 
@@ -50,6 +51,27 @@ def begin_membership(plan_slug: str, buyer: Joiner) -> Destination:
 def begin_listing(slug: str, attempt: str, user_id: int, name: str, email: str) -> Destination:
     """Order the listing of a host's draft and leave for Stripe; as ``begin_registration`` otherwise."""
     return _leave(hosting.order(slug, attempt, user_id, name, email))
+
+
+def begin_basket(token: str, buyer: Buyer, expected_total_cents: int | None, attempt: str) -> Destination:
+    """Order what is in the basket and leave for Stripe; as ``begin_registration`` otherwise. A Refusal may name its line.
+
+    An unpaid order of this basket that is not the same any more is ended first: what it keeps is wanted again. When Stripe cannot
+    be asked whether it was paid, StripeAway.
+    """
+    if (earlier := baskets.changed_order(token, buyer.email)) is not None:
+        try:
+            status = ending.give_up(earlier, buyer.actor)
+        except OrderNotOpen:
+            status = OrderStatus.EXPIRED
+        if status is OrderStatus.PENDING:
+            raise StripeAway
+    try:
+        return _leave(baskets.order(token, buyer, expected_total_cents, attempt))
+    except AlreadyRegistered as refusal:
+        if isinstance(refusal.about, Wanted):
+            baskets.tell_had(refusal.about, buyer)
+        raise
 
 
 def _leave(entered: Entered) -> Destination:

@@ -19,7 +19,7 @@ from ..integrations.payments import Checkout, CheckoutStatus
 from ..models import Order, OrderItem, Payment
 from ..rules import holds
 from ..rules.statuses import PAYMENT_MOVES, UNSETTLED, OrderStatus, PaymentStatus, sources
-from . import audit, cases, items, ledger, letters, orders, refunds, releasing
+from . import audit, baskets, cases, items, ledger, letters, orders, refunds, releasing
 from .writes import changed
 
 
@@ -152,6 +152,7 @@ def _fulfil(db: Session, order: Order, payment: Payment, captured: int, actor: s
         return Applied.REFUNDED
     orders.move(db, order.id, OrderStatus.PAID, paid_at=now)
     audit.record(db, actor, "paid", "order", order.id, payment=payment.id)
+    baskets.empty_paid(db, order.id)
     for item in lost:
         items.handler(item.kind).release(db, item, OrderStatus.CANCELLED, actor)
     back = _owe_lines_back(db, payment, lost, actor)

@@ -88,6 +88,9 @@ class Quoted:
     """Something is kept for the buyer while they pay."""
     joins: bool = False
     """Whoever buys this is a member from then on."""
+    starts_at: datetime | None = None
+    """When it is, if it is at a time, and in which zone that is shown."""
+    time_zone: str = ""
 
     @property
     def total_cents(self) -> int:
@@ -129,6 +132,10 @@ class ItemHandler(ABC, Generic[Q]):
     """Lines of several kinds are reserved, written, fulfilled and released in this order. The first names the letter."""
     quoted_first: ClassVar[bool] = False
     """Its quote may make the buyer a member, so it is asked before the others."""
+    single: ClassVar[bool] = True
+    """Nobody buys more than one at a time."""
+    in_baskets: ClassVar[bool] = False
+    """Whether it can be put in a basket, or is ordered by itself alone."""
 
     @abstractmethod
     def quote(self, db: Session, wanted: Wanted, buyer: Buyer, now: datetime) -> Q:
@@ -163,6 +170,13 @@ class ItemHandler(ABC, Generic[Q]):
 
     def check_had(self, db: Session, quoted: Q, buyer: Buyer) -> None:  # noqa: B027 - doing nothing is the usual answer
         """Raise the Refusal when the buyer has it already and cannot have it twice. Asked before reserving, by baskets."""
+
+    def tell_had(self, db: Session, wanted: Wanted, buyer: Buyer) -> None:  # noqa: B027 - doing nothing is the usual answer
+        """The buyer's address has it already, which only its owner may learn: write to them."""
+
+    def path(self, slug: str) -> str:
+        """The page on this site about the thing itself."""
+        return "/"
 
     def after_order(self, db: Session, recorded: Recorded, buyer: Buyer) -> None:  # noqa: B027 - doing nothing is the usual answer
         """Nothing was to pay now and the letter is owed: whatever else that sets going."""

@@ -29,16 +29,17 @@ STARTS_MEMBERSHIP = ("confirmation", "membership_started", "purchased")
 def owe_order_letter(
     db: Session, template: str, order_id: int, *, key: str, refund_cents: int | None = None, lost: Sequence[int] = (),
     struck: Mapping[int, int] = MappingProxyType({}), left: Mapping[str, Any] | None = None,
-    more: Mapping[str, Any] = MappingProxyType({}),
+    more: Mapping[str, Any] = MappingProxyType({}), only: int | None = None,
 ) -> None:
     """Owe one mail about this order to the person who ordered, once for each ``key``. Two statements and one insert.
 
     ``lost``: ids of the items that could not be had any more, so that the mail says so and not that they are there.
     ``struck``: ids of the registrations that leave the person's calendar, each with the number `calendars` gave it.
-    ``left``: the session that a moved booking was in before (``left_session``); ``more``: what this letter says besides.
+    ``left``: the session that a moved booking was in before (``left_session``); ``more``: what this letter says besides;
+    ``only``: id of the one item that it is about, in an order of several.
     """
     order = db.execute(select(Order).where(Order.id == order_id).execution_options(populate_existing=True)).scalar_one()
-    context = {**_context(db, order, lost, struck, may_sign_up=template in STARTS_MEMBERSHIP), **more}
+    context = {**_context(db, order, lost, struck, only=only, may_sign_up=template in STARTS_MEMBERSHIP), **more}
     if any(item["password_url"] for item in context["items"]):
         context["mail_key"] = f"{template}:{key}"
     if left is not None:
@@ -101,9 +102,10 @@ def _context(
     lost: Sequence[int] = (),
     struck: Mapping[int, int] = MappingProxyType({}),
     *,
+    only: int | None = None,
     may_sign_up: bool = False,
 ) -> dict[str, Any]:
-    settings, rows = current_settings(), _lines(db, order.id)
+    settings, rows = current_settings(), [row for row in _lines(db, order.id) if only in (None, row[0].id)]
     facts = item_facts.of_order(db, order.id, (item.kind for item, *_ in rows))
     context: dict[str, Any] = {
         "site_name": settings.site_name,

@@ -35,6 +35,7 @@ class MembershipItem(ItemHandler[QuotedMembership]):
 
     kind: ClassVar[ItemKind] = ItemKind.MEMBERSHIP
     rank: ClassVar[int] = 20
+    in_baskets: ClassVar[bool] = True
     quoted_first: ClassVar[bool] = True
     words: ClassVar[KindWords] = KindWords(
         noun=lazy_gettext("Membership"),
@@ -115,6 +116,9 @@ class MembershipItem(ItemHandler[QuotedMembership]):
 
     def apology(self, ended: OrderStatus) -> str:
         return "membership_refunded"
+
+    def path(self, slug: str) -> str:
+        return "/membership"
 
     def facts(self, db: Session, order_id: int) -> Mapping[int, ItemFacts]:
         """The span that a paid line has become."""

@@ -12,6 +12,7 @@ from typing import ClassVar
 from sqlalchemy import ColumnElement, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from .. import clock
 from ..models import ClubSession, OrderItem, Registration
 from ..models.columns import new_reference
 from ..rules import capacity
@@ -31,6 +32,7 @@ from ..rules.statuses import (
 from . import (
     audit,
     difference_item,
+    letters,
     order_lines,
     orders,
     places,
@@ -52,6 +54,8 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
 
     kind: ClassVar[ItemKind] = ItemKind.REGISTRATION
     rank: ClassVar[int] = 10
+    in_baskets: ClassVar[bool] = True
+    single: ClassVar[bool] = False
 
     def quote(self, db: Session, wanted: Wanted, buyer: Buyer, now: datetime) -> QuotedPlaces:
         return registration_quotes.quote(db, wanted, buyer, now)
@@ -62,13 +66,17 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
 
     def check_had(self, db: Session, quoted: QuotedPlaces, buyer: Buyer) -> None:
         """One active registration for each session and address."""
-        active = select(Registration.id).where(
-            Registration.club_session_id == quoted.subject_id,
-            Registration.email == buyer.email,
-            Registration.status.in_(ACTIVE),
-        )
-        if db.execute(active).first() is not None:
+        if registration_quotes.booked(db, quoted.wanted.slug, buyer) is not None:
             raise AlreadyRegistered
+
+    def tell_had(self, db: Session, wanted: Wanted, buyer: Buyer) -> None:
+        """The link to their booking, once an hour."""
+        order_id, hour = registration_quotes.booked(db, wanted.slug, buyer), f"{clock.now():%Y%m%d%H}"
+        if order_id is not None:
+            letters.owe_order_letter(db, "booking_link", order_id, key=f"booking-link:{order_id}:{hour}")
+
+    def path(self, slug: str) -> str:
+        return f"/sessions/{slug}"
 
     def reserve(self, db: Session, quoted: QuotedPlaces, buyer: Buyer, now: datetime) -> Reserved[QuotedPlaces]:
         """Take the places by the guarded statement; only when that fails, read the counters again and decide what to say."""

@@ -48,8 +48,16 @@ def quote(db: Session, wanted: Wanted, buyer: Buyer, now: datetime) -> QuotedPla
     quote = pricing.quote(prices, wanted.quantity, is_member=member, is_student=buyer.standing.is_student, now=now)
     return QuotedPlaces(
         wanted, club_session.title, quote.currency, order_lines.of_quote(club_session.title, quote), club_session.id,
-        keeps=True, club_session=club_session, quote=quote, as_member=member, answers=answers,
+        keeps=True, starts_at=club_session.starts_at, time_zone=club_session.time_zone,
+        club_session=club_session, quote=quote, as_member=member, answers=answers,
     )  # fmt: skip
+
+
+def booked(db: Session, slug: str, buyer: Buyer) -> int | None:
+    """The order of this address's active registration in the session."""
+    active = (ClubSession.slug == slug, Registration.email == buyer.email, Registration.status.in_(ACTIVE))
+    order_id = select(Registration.order_id).join(ClubSession, ClubSession.id == Registration.club_session_id)
+    return db.execute(order_id.where(*active)).scalar_one_or_none()
 
 
 def counters(club_session: ClubSession) -> capacity.Counters:

@@ -99,7 +99,8 @@ def give_up(token: str) -> ResponseReturnValue:
         if view.status is OrderStatus.PENDING and view.hold_expires_at is not None:
             ending.give_up(token, viewer.actor())
         else:
-            cancelling.cancel_order(token, viewer.actor(), when_replaced=bool(request.form.get("when_replaced")))
+            booking, wish = request.form.get("booking") or None, bool(request.form.get("when_replaced"))
+            cancelling.cancel_order(token, viewer.actor(), when_replaced=wish, booking=booking)
     except OrderNotOpen as refusal:
         return render_template("checkout/problem.html", order=_order(token), refusal=refusal), refusal.status
     return redirect(url_for("checkout.order", token=token), 303)

@@ -1,0 +1,1 @@
+"""The basket: filled, changed and checked out, by guests and members alike."""

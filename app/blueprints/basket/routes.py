@@ -1,0 +1,157 @@
+"""The basket's pages. Its cookie is opaque and set only when something is put in; what is in it stays in the database."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from ...config import current_settings
+from ...rules.refusals import AlreadyRegistered, BasketEmpty, BasketGone, PriceChanged, Refusal
+from ...rules.statuses import ItemKind
+from ...security import keep_private, public
+from ...services import baskets, checkout, items
+from ...services.items import Buyer, Wanted
+from ...templating import refusal_text
+from .. import viewer
+from .forms import AddForm, CheckoutForm, GuestForm, fresh_attempt
+
+bp = Blueprint("basket", __name__, url_prefix="/basket")
+bp.after_request(keep_private)
+
+
+@bp.get("")
+@public
+def basket() -> ResponseReturnValue:
+    """What is in it, what it costs this viewer now, and the way to pay. Changes nothing."""
+    return _show(_form())
+
+
+@bp.route("/add/<slug:kind>/<slug:slug>", methods=["GET", "POST"])
+@public
+def add(kind: str, slug: str) -> ResponseReturnValue:
+    """How many of this? Sent, it is in the basket."""
+    sold = _kind(kind)
+    form, single = AddForm(), items.handler(sold).single
+    asked = request.method == "POST"
+    if asked and not single and not form.validate():
+        return _show_add(sold, slug, form), 422
+    wanted = Wanted(sold, slug, 1 if single or not asked else form.quantity.data)
+    if not asked:
+        return _show_add(sold, slug, form)
+    try:
+        token = baskets.add(_token(), wanted, _buyer())
+    except Refusal as refusal:
+        return _show_add(sold, slug, form, refusal)
+    return _carry(redirect(url_for("basket.basket"), 303), token)
+
+
+@bp.post("/lines/<int:item_id>")
+@public
+def change(item_id: int) -> ResponseReturnValue:
+    """Change how many of a line there are."""
+    return _change(item_id, request.form.get("quantity", type=int) or 0)
+
+
+@bp.post("/lines/<int:item_id>/remove")
+@public
+def remove(item_id: int) -> ResponseReturnValue:
+    """Take a line out."""
+    return _change(item_id, 0)
+
+
+@bp.post("/checkout")
+@public
+def pay() -> ResponseReturnValue:
+    """Order everything in it and leave for Stripe, or say which line cannot be had: then nothing was taken."""
+    form = _form()
+    if not form.validate():
+        return _show(form), 422
+    try:
+        if (token := _token()) is None:
+            raise BasketEmpty
+        destination = checkout.begin_basket(token, _buyer(form), form.expected_total_cents.data, form.attempt.data)
+    except Refusal as refusal:
+        form.attempt.data = fresh_attempt()  # the one before has been used up by the order that came to nothing
+        return _show(form, refusal)
+    viewer.remember_order(destination.order_token)
+    return redirect(destination.url, 303)
+
+
+def _change(item_id: int, quantity: int) -> ResponseReturnValue:
+    try:
+        baskets.change(_token() or "", item_id, min(quantity, baskets.MOST_OF_ONE), _buyer())
+    except Refusal as refusal:
+        return _show(_form(), refusal)
+    return redirect(url_for("basket.basket"), 303)
+
+
+def _kind(name: str) -> ItemKind:
+    return next((kind for kind in items.kinds() if kind == name and items.handler(kind).in_baskets), None) or abort(404)
+
+
+def _form() -> CheckoutForm:
+    return GuestForm() if viewer.user_id() is None else CheckoutForm()
+
+
+def _buyer(form: CheckoutForm | None = None) -> Buyer:
+    """Who buys: typed by a guest, the account's for somebody signed in, nobody known yet before that."""
+    if viewer.user_id() is not None:
+        return Buyer(current_user.name, current_user.email, viewer.user_id(), viewer.standing())
+    return Buyer(form.name.data, form.email.data) if isinstance(form, GuestForm) else Buyer()
+
+
+def _show_add(kind: ItemKind, slug: str, form: AddForm, refusal: Refusal | None = None) -> ResponseReturnValue:
+    handler, quoted = items.handler(kind), None
+    try:
+        quoted = baskets.offered(Wanted(kind, slug), _buyer())
+    except Refusal as error:
+        refusal = refusal or error
+    if quoted is None and refusal is not None and refusal.status == 404:
+        abort(404)
+    facts = {"kind": kind, "slug": slug, "quoted": quoted, "single": handler.single, "path": handler.path(slug)}
+    return render_template("basket/add.html", form=form, notice=refusal, **facts), refusal.status if refusal else 200
+
+
+def _show(form: CheckoutForm, refusal: Refusal | None = None) -> ResponseReturnValue:
+    """The basket; with a refusal, what it says and of which line."""
+    view, gone = baskets.View(), None
+    try:
+        view = baskets.view(token, _buyer(form)) if (token := _token()) else view
+    except BasketGone as error:
+        gone = error
+    notice = refusal or gone
+    page = render_template(
+        "basket/basket.html", view=view, form=form, notice=notice, words=_words(notice, form), settings=current_settings(),
+        changed=isinstance(refusal, PriceChanged), about=notice.about if notice else None,
+    )  # fmt: skip
+    response = make_response(page, notice.status if notice else 200)
+    if gone is not None:
+        response.delete_cookie(_cookie_name(), path="/", secure=_https(), httponly=True, samesite="Lax")
+    return response
+
+
+def _words(notice: Refusal | None, form: CheckoutForm) -> str:
+    """What the refusal says; of an address that has a booking, no more than its own mail does."""
+    if isinstance(notice, AlreadyRegistered):
+        return ""
+    return refusal_text(notice) if notice is not None else ""
+
+
+def _token() -> str | None:
+    return request.cookies.get(_cookie_name()) or None
+
+
+def _carry(response: Response | ResponseReturnValue, token: str) -> Response:
+    made = make_response(response)
+    age = int(baskets.KEEP.total_seconds())
+    made.set_cookie(_cookie_name(), token, max_age=age, path="/", secure=_https(), httponly=True, samesite="Lax")
+    return made
+
+
+def _https() -> bool:
+    return current_settings().site_url.startswith("https://")
+
+
+def _cookie_name() -> str:
+    return "__Host-basket" if _https() else "basket"
