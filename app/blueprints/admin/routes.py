@@ -8,6 +8,7 @@ from . import (
     actions,
     adding,
     announcements,
+    answers,
     applications,
     audit_log,
     booking_changes,
@@ -34,7 +35,7 @@ from .paging import page_url, sort_url
 from .record_words import WORDS
 
 __all__ = [
-    "actions", "adding", "announcements", "applications", "audit_log", "booking_changes", "bp", "cases",
+    "actions", "adding", "announcements", "answers", "applications", "audit_log", "booking_changes", "bp", "cases",
     "club_sessions", "door", "holds", "listings", "mail_texts", "memberships", "money", "money_lists", "people", "questions",
     "record", "registrations", "session_actions", "today", "walk_ins",
 ]  # fmt: skip
