@@ -50,7 +50,7 @@ def test_mistake_of_ours_says_that_it_is_ours_and_nothing_else(
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("a detail for developers")
 
-    monkeypatch.setattr(club_sessions, "upcoming", broken)
+    monkeypatch.setattr(club_sessions, "upcoming_facts", broken)
     sqlite_app.testing = False  # as in production: errors are answered, not passed on
     page = pages.get("/")
     assert (page.status, page.h1) == (500, "Something went wrong on our side")
