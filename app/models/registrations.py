@@ -61,6 +61,8 @@ class Registration(Base):
     offer_expires_at: Mapped[Moment | None]
     replacement_wanted_at: Mapped[Moment | None]
     """Cancelled too late for a refund, "refund me if someone takes my place": when that was asked."""
+    moved_at: Mapped[Moment | None]
+    """When staff moved it to the session it is in now; null: it was made for that one."""
     checked_in_at: Mapped[Moment | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[Moment] = mapped_column(UtcDateTime(), default=clock.now, onupdate=clock.now)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, case, func, select
 
 from ..extensions import db
-from ..models import ClubSession, OrderItem, OutgoingEmail, Payment, Refund, Registration
+from ..models import ClubSession, OrderItem, OutgoingEmail, Refund, Registration
+from ..rules.addresses import NOWHERE
 from ..rules.statuses import ACTIVE, SESSION_MOVES, RefundStatus, RegistrationStatus, SessionStatus, may_become
+from . import gone_back
 
 _R = Registration
 TEMPLATE, REASON = "session_cancelled", "session_cancelled"
@@ -32,6 +34,8 @@ class Ending:
     cancel_reason: str | None
     done_at: datetime | None
     bookings: Mapping[RegistrationStatus, int]
+    without_address: int
+    """Bookings among them whose people gave no address: nobody can write to them."""
     refund_cents: int
     refunds: int
     """How many bookings get something back."""
@@ -47,8 +51,8 @@ class Ending:
 
     @property
     def people(self) -> int:
-        """Bookings that end; each gets one letter."""
-        return sum(self.bookings.values())
+        """Bookings that end and are told so: each that has an address gets one letter."""
+        return sum(self.bookings.values()) - self.without_address
 
     def count(self, status: str) -> int:
         return self.bookings.get(RegistrationStatus(status), 0)
@@ -60,7 +64,8 @@ def of_session(slug: str) -> Ending | None:
     if c is None:
         return None
     active = (_R.club_session_id == c.id, _R.status.in_(ACTIVE))
-    counted = db.session.execute(select(_R.status, func.count()).where(*active).group_by(_R.status)).all()
+    unreachable = func.sum(case((_R.email.like(f"%{NOWHERE}"), 1), else_=0))
+    counted = db.session.execute(select(_R.status, func.count(), unreachable).where(*active).group_by(_R.status)).all()
     back = db.session.execute(_back(active)).one()
     row = db.session.execute(_progress(c.id)).one()
     return Ending(
@@ -74,7 +79,8 @@ def of_session(slug: str) -> Ending | None:
         status=c.status,
         cancel_reason=c.cancel_reason,
         done_at=c.wound_up_at,
-        bookings={status: int(number) for status, number in counted},
+        bookings={status: int(number) for status, number, _nowhere in counted},
+        without_address=sum(int(nowhere) for _status, _number, nowhere in counted),
         refund_cents=int(back.cents),
         refunds=int(back.number),
         told=int(row.told),
@@ -85,13 +91,9 @@ def of_session(slug: str) -> Ending | None:
 
 def _back(active: tuple[ColumnElement[bool], ...]) -> Select[Any]:
     """How many bookings have paid something that has not gone back, and how much that is."""
-    gone = (
-        select(func.coalesce(func.sum(Refund.amount_cents), 0))
-        .join(OrderItem, OrderItem.id == Refund.order_item_id)
-        .where(OrderItem.registration_id == _R.id, Refund.status != RefundStatus.FAILED)
-        .correlate(_R)
-        .scalar_subquery()
-    )
+    lines = gone_back.of_lines()
+    mine = select(func.coalesce(func.sum(lines.c.cents), 0)).where(lines.c.registration_id == _R.id)
+    gone = mine.correlate(_R).scalar_subquery()
     left = _R.amount_paid_cents - gone
     return select(func.count().label("number"), func.coalesce(func.sum(left), 0).label("cents")).where(*active, left > 0)
 
@@ -100,10 +102,11 @@ def _progress(club_session_id: int) -> Select[Any]:
     """Letters owed and sent about the cancellation, and the money that went back because of it."""
     orders = select(_R.order_id).where(_R.club_session_id == club_session_id, _R.order_id.is_not(None))
     letters = (OutgoingEmail.template == TEMPLATE, OutgoingEmail.order_id.in_(orders))
-    repaid = (Payment.order_id.in_(orders), Refund.reason == REASON, Refund.status != RefundStatus.FAILED)
+    lines = select(OrderItem.id).join(_R, _R.id == OrderItem.registration_id).where(_R.club_session_id == club_session_id)
+    repaid = (Refund.order_item_id.in_(lines), Refund.reason == REASON, Refund.status != RefundStatus.FAILED)
     to_tell = select(func.count()).select_from(OutgoingEmail).where(*letters)
     told = to_tell.where(OutgoingEmail.sent_at.is_not(None))
     cents = func.coalesce(func.sum(Refund.amount_cents), 0)
-    sent_back = select(cents).join(Payment, Payment.id == Refund.payment_id).where(*repaid)
+    sent_back = select(cents).where(*repaid)
     sums = {"to_tell": to_tell, "told": told, "sent_back": sent_back}
     return select(*(statement.scalar_subquery().label(name) for name, statement in sums.items()))

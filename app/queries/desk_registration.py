@@ -10,10 +10,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import Row, and_, exists, or_, select
 
 from ..extensions import db
-from ..models import AuditEntry, BookingNote, Case, ClubSession, Order, OrderItem, OutgoingEmail, Payment, Refund, Registration
+from ..models import (
+    AuditEntry,
+    BookingNote,
+    Case,
+    ClubSession,
+    Order,
+    OrderItem,
+    OutgoingEmail,
+    Payment,
+    Question,
+    Refund,
+    Registration,
+)
 from ..rules.addresses import has_mailbox
 from ..rules.refunds import refundable_cents
 from ..rules.statuses import (
@@ -76,6 +88,8 @@ class RegistrationPage:
     events: Sequence[Event]
     open_cases: Sequence[int]
     by_name: Mapping[str, str]
+    asks: bool
+    """Whether its session asks anything of its own."""
 
     @property
     def refunded_cents(self) -> int:
@@ -92,6 +106,11 @@ class RegistrationPage:
     def paid_by_hand(self) -> bool:
         """Taken in cash or by bank: what goes back is paid out by hand too."""
         return any(payment.captured_cents and payment.provider != "stripe" for payment in self.payments)
+
+    @property
+    def paid_both_ways(self) -> bool:
+        """By card and by hand, when a change of it cost more: each part goes back the way it came."""
+        return self.paid_by_hand and any(payment.captured_cents and payment.provider == "stripe" for payment in self.payments)
 
     @property
     def may_cancel(self) -> bool:
@@ -154,7 +173,7 @@ class RegistrationPage:
 def page(token: str) -> RegistrationPage | None:
     """The registration behind a token, or None."""
     row = db.session.execute(
-        select(Registration, ClubSession, Order)
+        select(Registration, ClubSession, Order, exists().where(Question.club_session_id == ClubSession.id).label("asks"))
         .join(ClubSession, ClubSession.id == Registration.club_session_id)
         .join(Order, Order.id == Registration.order_id)
         .where(Registration.token == token)
@@ -189,7 +208,15 @@ def page(token: str) -> RegistrationPage | None:
         events=[Event(e.created_at, e.actor, names.get(e.actor), e.action, e.subject_kind, e.detail) for e in entries],
         open_cases=db.session.execute(cases.order_by(Case.id)).scalars().all(),
         by_name=names,
+        asks=row.asks,
     )
+
+
+def token_after_contact(once: str) -> str | None:
+    """The token that a booking has now whose address a form with this one-time key has changed, or None."""
+    done = (AuditEntry.action == "contact_changed", AuditEntry.subject_kind == "registration")
+    statement = select(Registration.token).join(AuditEntry, AuditEntry.subject_id == Registration.id).where(*done)
+    return db.session.execute(statement.where(AuditEntry.detail["once"].as_string() == once)).scalar_one_or_none()
 
 
 def _entries(registration_id: int, order_ids: Sequence[int], refund_ids: Sequence[int]) -> Sequence[Row[Any]]:

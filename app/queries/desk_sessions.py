@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, func, or_, select
 
 from ..extensions import db
-from ..models import ClubSession, OrderItem, Refund, Registration
+from ..models import ClubSession, Registration
 from ..rules.capacity import Counters
 from ..rules.refunds import Terms
-from ..rules.statuses import Entry, RefundPolicy, RefundStatus, RegistrationStatus, SessionStatus, WaitlistPayment
+from ..rules.statuses import Entry, RefundPolicy, RegistrationStatus, SessionStatus, WaitlistPayment
+from . import gone_back
 from .desk import Page, rows_of_page
 
 _C, _R = ClubSession, Registration
@@ -222,14 +223,14 @@ def _tallies(ids: Iterable[int]) -> dict[int, Tally]:
         .where(_R.club_session_id.in_(wanted))
         .group_by(_R.club_session_id, _R.status)
     ).all()
-    gone_back = db.session.execute(
-        select(_R.club_session_id, func.sum(Refund.amount_cents))
-        .join(OrderItem, OrderItem.registration_id == _R.id)
-        .join(Refund, Refund.order_item_id == OrderItem.id)
-        .where(_R.club_session_id.in_(wanted), Refund.status != RefundStatus.FAILED)
+    back = gone_back.of_lines()
+    sent_back = db.session.execute(
+        select(_R.club_session_id, func.sum(back.c.cents))
+        .join(back, back.c.registration_id == _R.id)
+        .where(_R.club_session_id.in_(wanted))
         .group_by(_R.club_session_id)
     ).all()
-    refunded = {club_session_id: int(cents) for club_session_id, cents in gone_back}
+    refunded = {club_session_id: int(cents) for club_session_id, cents in sent_back}
     tallies: dict[int, Tally] = {}
     for club_session_id in {row.club_session_id for row in by_status}:
         own = [row for row in by_status if row.club_session_id == club_session_id]

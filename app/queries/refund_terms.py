@@ -13,6 +13,6 @@ def of_session(club_session: ClubSession) -> refunds.Terms:
 
 
 def of_booking(club_session: ClubSession, registration: Registration) -> refunds.Terms:
-    """The terms of one booking: better ones than the session's when time or place changed after it was made."""
-    agreed_at = registration.offered_at or registration.created_at
+    """The terms of one booking: better ones than the session's when time or place changed after it was made, or moved there."""
+    agreed_at = registration.moved_at or registration.offered_at or registration.created_at
     return refunds.after_change(of_session(club_session), club_session.starts_at, agreed_at, club_session.changed_at)

@@ -6,6 +6,7 @@ guarded statement as everybody's; past capacity only as far as the form said, wh
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -24,7 +25,7 @@ from ..rules.pricing import Quote, Reason
 from ..rules.refusals import InvalidInput, PriceChanged, words
 from ..rules.statuses import ACTIVE, ItemKind, PaymentState, RegistrationStatus
 from ..transaction import retried, transaction
-from . import audit, by_hand, letters, order_lines, orders, overbooking
+from . import answering, audit, by_hand, letters, order_lines, orders, overbooking
 from .by_hand import Means
 from .items import OrderKey
 from .order_lines import PricedLine
@@ -65,6 +66,8 @@ class Wanted:
     """How far past its capacity the session may be afterwards; 0: not at all."""
     pay_by: datetime | None = None
     """For a link: until when the place is kept."""
+    answers: Mapping[str, object] | None = None
+    """What was answered to the session's own questions, by their keys; None: nobody was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,7 @@ def _write(
         "status": RegistrationStatus.HELD,
         "payment_status": PaymentState.PENDING if total else PaymentState.FREE,
         "price_cents": total,
+        "answers": answering.frozen(db, club_session.id, wanted.answers),
         "is_member": quote.reason in (Reason.MEMBER, Reason.EARLY_MEMBER),
     }
     registration_id = int(db.execute(insert(Registration).values(values).returning(Registration.id)).scalar_one())

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from .. import clock
 from ..extensions import db as flask_db
 from ..models import ClubSession, Registration
+from ..rules.addresses import NOWHERE, has_mailbox
 from ..rules.statuses import ACTIVE, UNDECIDED, WAITING, RegistrationStatus, SessionStatus
 from . import calendars, letters
 
@@ -41,12 +42,13 @@ class Told:
 
 
 def who_is_told(slugs: Collection[str], changed: Collection[str]) -> Told:
-    """How many would be told if these fields of the sessions changed. One statement, or none."""
+    """How many would be told if these fields of the sessions changed; without an address no mail. One statement, or none."""
     if not WHEN_AND_WHERE & set(changed):
         return Told()
     rows = flask_db.session.execute(
         select(_R.status, func.count()).join(_C, _C.id == _R.club_session_id)
-        .where(_C.slug.in_(slugs), _C.status == SessionStatus.PUBLISHED, _C.ends_at > clock.now(), _R.status.in_(ACTIVE))
+        .where(_C.slug.in_(slugs), _C.status == SessionStatus.PUBLISHED, _C.ends_at > clock.now(), _R.status.in_(ACTIVE),
+               _R.email.not_like(f"%{NOWHERE}"))
         .group_by(_R.status)
     )  # fmt: skip
     counts = {status: int(number) for status, number in rows}
@@ -67,11 +69,11 @@ def tell(db: Session, before: Row[Any]) -> int:
         "location": before.location,
     }  # fmt: skip
     number = calendars.current(db, before.id)
-    wanted = select(_R.id, _R.order_id, _R.status).where(
+    wanted = select(_R.id, _R.order_id, _R.status, _R.email).where(
         _R.club_session_id == before.id, _R.status.in_(ACTIVE), _R.order_id.is_not(None)
     )
     rows = db.execute(wanted.order_by(_R.id)).all()
     for row in rows:
         template = "session_changed" if row.status is RegistrationStatus.REGISTERED else "session_changed_waiting"
         letters.owe_order_letter(db, template, row.order_id, key=f"{row.id}:{number}", more={"was": was})
-    return len(rows)
+    return sum(has_mailbox(row.email) for row in rows)

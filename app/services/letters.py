@@ -14,13 +14,13 @@ from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from ..config import current_settings
-from ..models import ClubSession, Order, OrderItem, OutgoingEmail, Payment, Registration
+from ..models import ClubSession, Order, OrderItem, OutgoingEmail, Registration
 from ..queries import item_facts, refund_terms
 from ..queries.item_facts import ItemFacts
 from ..queries.orders import waitlist_position
 from ..rules import offers
 from ..rules.statuses import RegistrationStatus
-from . import outbox, people
+from . import outbox, people, refund_ways
 
 STARTS_MEMBERSHIP = ("confirmation", "membership_started", "purchased")
 """Mails that may bring a new member the link where a password is chosen."""
@@ -45,7 +45,8 @@ def owe_order_letter(
     if left is not None:
         context["left"] = dict(left)
     if refund_cents is not None:
-        context["refund"] = {"amount_cents": refund_cents, "by_hand": _paid_by_hand(db, order.id)}
+        by_hand = refund_ways.by_hand_cents(db, order.id, refund_cents)
+        context["refund"] = {"amount_cents": refund_cents, "by_hand_cents": by_hand}
     outbox.owe(db, dedupe_key=f"{template}:{key}", to=order.email, template=template, context=context, order_id=order.id)
 
 
@@ -87,13 +88,6 @@ def owe_offer_letter(db: Session, order_id: int, registration_id: int, offered_a
     context["offer"] = {"url": url, "registration_id": registration_id, "minutes": minutes}
     key = offer_key(registration_id, offered_at)
     outbox.owe(db, dedupe_key=key, to=order.email, template="offer", context=context, order_id=order.id)
-
-
-def _paid_by_hand(db: Session, order_id: int) -> bool:
-    """Whether the money came in cash or by bank, so that it goes back that way."""
-    paid = select(Payment.provider).where(Payment.order_id == order_id, Payment.captured_cents > 0)
-    provider = db.execute(paid.order_by(Payment.id.desc()).limit(1)).scalar_one_or_none()
-    return provider not in (None, "stripe")
 
 
 def _context(

@@ -7,6 +7,7 @@ money that was taken moves in the books to the session it is for now. Whoever wa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -45,7 +46,7 @@ def move(token: str, to_slug: str, settlement: Settlement, actor: str) -> Change
         _check_target(db, booking, new)
         cents = desk_quotes.move_difference(db, registration, new, now)
         over = overbooking.take(db, new, registration.places, settlement.overbook_to, actor, settlement.reason)
-        struck = _rebook(db, registration, old, new, settlement.once)
+        struck = _rebook(db, registration, old, new, settlement.once, now)
         back = differences.settle(db, booking, cents, settlement, actor, now)
         detail = {"from": old.title, "to": new.title, "means": settlement.how, "cents": abs(cents), "reason": settlement.reason}
         audit.record(
@@ -115,10 +116,10 @@ def _check_target(db: Session, booking: Booking, new: ClubSession) -> None:
         raise InvalidInput("to", words("This address has a booking there already."))
 
 
-def _rebook(db: Session, registration: Registration, old: ClubSession, new: ClubSession, once: str) -> int:
+def _rebook(db: Session, registration: Registration, old: ClubSession, new: ClubSession, once: str, now: datetime) -> int:
     """Change the session, give the old places back and take the money along; the number that strikes the old entry out."""
     mine = update(Registration).where(Registration.id == registration.id, Registration.club_session_id == old.id)
-    db.execute(mine.values(club_session_id=new.id, checked_in_at=None))
+    db.execute(mine.values(club_session_id=new.id, checked_in_at=None, moved_at=now))
     db.refresh(registration)
     places.release(db, old.id, registration.places)
     revenue, kept = ledger.revenue(ItemKind.REGISTRATION), paying_back.kept_cents(db, registration)

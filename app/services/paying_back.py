@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ..models import OrderItem, Payment, Refund, Registration
+from ..queries import gone_back
 from ..rules.statuses import PaymentStatus, RefundStatus
 from . import ledger, refunds
 
@@ -24,11 +25,8 @@ def owe_for_booking(db: Session, registration: Registration, cents: int, reason:
 
 def kept_cents(db: Session, registration: Registration) -> int:
     """What was paid for this booking and has not been promised back."""
-    back = (
-        select(func.coalesce(func.sum(Refund.amount_cents), 0))
-        .join(OrderItem, OrderItem.id == Refund.order_item_id)
-        .where(OrderItem.registration_id == registration.id, Refund.status != RefundStatus.FAILED)
-    )
+    lines = gone_back.of_lines()
+    back = select(func.coalesce(func.sum(lines.c.cents), 0)).where(lines.c.registration_id == registration.id)
     return registration.amount_paid_cents - int(db.execute(back).scalar_one())
 
 

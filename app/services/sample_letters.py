@@ -93,7 +93,8 @@ def _booking(*, paid: bool = True, **more: Any) -> list[Facts]:
 
 
 def _refunded() -> list[Facts]:
-    return [fact for by_hand in (False, True) for fact in _booking(refund={"amount_cents": 2 * PRICE_CENTS, "by_hand": by_hand})]
+    ways = (0, PRICE_CENTS, 2 * PRICE_CENTS)
+    return [fact for way in ways for fact in _booking(refund={"amount_cents": 2 * PRICE_CENTS, "by_hand_cents": way})]
 
 
 def _confirmation() -> list[Facts]:
@@ -126,7 +127,7 @@ def _co_host() -> Facts:
 
 def _moved() -> list[Facts]:
     left = _session(title="Tuesday badminton")
-    return [*_booking(left=left), *_booking(left=left, refund={"amount_cents": 400, "by_hand": False})]
+    return [*_booking(left=left), *_booking(left=left, refund={"amount_cents": 400, "by_hand_cents": 0})]
 
 
 def _changed() -> list[Facts]:
@@ -210,7 +211,7 @@ _SAMPLES: dict[str, Callable[[], list[Facts]]] = {
     "session_changed": _changed,
     "session_changed_waiting": _changed,
     "moved": _moved,
-    "booking_changed": lambda: [*_booking(), *_booking(refund={"amount_cents": PRICE_CENTS, "by_hand": False})],
+    "booking_changed": lambda: [*_booking(), *_booking(refund={"amount_cents": PRICE_CENTS, "by_hand_cents": 0})],
     "difference": _difference,
     "waitlisted": _waitlisted,
     "offer": _offer,
@@ -233,7 +234,7 @@ _SAMPLES: dict[str, Callable[[], list[Facts]]] = {
     "refunded_mismatch": _refunded,
     "announcement": _announcement,
     "purchased": _purchase,
-    "purchase_refunded": lambda: _purchase(refund={"amount_cents": 2500, "by_hand": False}),
+    "purchase_refunded": lambda: _purchase(refund={"amount_cents": 2500, "by_hand_cents": 0}),
     "membership_started": _bought_membership,
     "membership_ending": _membership_ending,
     "listing_published": _listing,
@@ -242,7 +243,7 @@ _SAMPLES: dict[str, Callable[[], list[Facts]]] = {
     "co_host": lambda: [_co_host()],
     "membership_by_staff": _membership_by_staff,
     "student_prices": _account("approved", "withdrawn"),
-    "membership_refunded": lambda: _bought_membership(refund={"amount_cents": 6000, "by_hand": False}),
+    "membership_refunded": lambda: _bought_membership(refund={"amount_cents": 6000, "by_hand_cents": 0}),
     "confirm_address": _account("join", "exists", "taken", "change"),
     "reset_password": _account("reset", "none"),
     "password_set": _account("password"),

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.models import AuditEntry, Case, Membership, OrderItem, Payment, Refund, Registration
-from app.queries import orders
+from app.extensions import db
+from app.models import AuditEntry, Case, ClubSession, Membership, OrderItem, Payment, Refund, Registration
+from app.queries import desk_ending, desk_sessions, orders
 from app.rules.refusals import InvalidInput
 from app.rules.statuses import ItemKind, PaymentState
-from app.services import adopted_refunds, cancelling, checkout, ending, health_check, reconciling
+from app.services import adopted_refunds, cancelling, checkout, ending, health_check, paying_back, reconciling
 from tests.support.booking import balances, begin, mails, order_of, pay_late, payments_of, states, work
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session, make_plan
@@ -142,7 +143,7 @@ def test_order_of_which_nothing_can_be_had_gives_each_line_back_and_says_so_once
     assert sorted(refund.amount_cents for refund in all_of(Refund)) == [800, 1500]
     assert stripe_simulator.control.payments()[0]["amount_refunded"] == 2300 and balances() == {}
     assert the(Registration).payment_status is PaymentState.REFUNDED and count_of(Membership) == 0
-    assert mails() == ["refunded_cancelled"] and health_check.findings() == []
+    assert mails() == ["purchase_refunded"] and health_check.findings() == []
 
 
 def test_second_payment_that_goes_back_leaves_the_first_ones_booking_paid(app: Flask, stripe_simulator: Any) -> None:
@@ -175,3 +176,18 @@ def test_line_that_is_lost_is_refunded_and_the_one_that_is_had_stays_paid(
 
 def line_of(registration: Registration) -> OrderItem:
     return the(OrderItem, registration_id=registration.id)
+
+
+def test_whole_order_refunded_at_stripe_counts_in_the_sessions_figures_and_is_not_owed_again(
+    app: Flask, joined: str, stripe_simulator: Any
+) -> None:
+    slug = the(ClubSession).slug
+    by_dashboard(stripe_simulator, 1500)
+    figures = desk_sessions.one(slug)
+    assert figures is not None and figures.tally.refunded_cents == 0, "nobody has said yet what it was for"
+    db.session.remove()
+    by_dashboard(stripe_simulator)
+    figures, ending_it = desk_sessions.one(slug), desk_ending.of_session(slug)
+    assert figures is not None and (figures.tally.refunded_cents, figures.tally.kept_cents) == (800, 0)
+    assert ending_it is not None and (ending_it.refunds, ending_it.refund_cents) == (0, 0)
+    assert paying_back.kept_cents(db.session(), the(Registration)) == 0

@@ -11,9 +11,11 @@ import pytest
 from flask import Flask
 
 from app.models import AuditEntry, ClubSession, Order, OutgoingEmail, Refund, Registration
+from app.queries import desk_ending
 from app.rules.refusals import OrderNotOpen
 from app.rules.statuses import RefundPolicy, RegistrationStatus, SessionStatus
-from app.services import cancelling, changed_sessions, club_sessions, outbox, repeating, series_edits
+from app.services import adding, cancelling, changed_sessions, club_sessions, outbox, repeating, series_edits
+from app.services.adding import How, Wanted
 from app.services.club_session_fields import ClubSessionFields
 from app.services.repeating import Wish
 from tests.support.booking import begin, payments_of
@@ -137,3 +139,14 @@ def test_this_and_following_tells_those_of_each_session(app: Flask) -> None:
     mails = {mail.to: mail.context["items"][0]["session"] for mail in all_of(OutgoingEmail, template="session_changed")}
     assert mails["bo@example.org"]["slug"] == next_week and mails["bo@example.org"]["location"] == "Elsewhere"
     assert {r.status for r in all_of(Registration)} == {RegistrationStatus.REGISTERED}
+
+
+def test_who_gave_no_address_is_not_counted_among_those_who_are_told(app: Flask) -> None:
+    session = make_free_club_session(slug="walk", starts_at=FRIDAY)
+    book(session, "in")
+    adding.add("walk", Wanted("Hemi Kara", 1, How.COMP, "w" * 20, reason="Walked in"), ACTOR)
+    assert changed_sessions.who_is_told(["walk"], {"location"}).registered == 1
+    edit("walk", location="The pier")
+    assert the(AuditEntry, action="session_edited").detail["told"] == 1 and list(told()) == ["in@example.org"]
+    ending = desk_ending.of_session("walk")
+    assert ending is not None and (ending.people, ending.count("registered")) == (1, 2)

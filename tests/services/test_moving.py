@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +11,24 @@ from flask import Flask
 
 from app import clock
 from app.models import AuditEntry, ClubSession, LedgerEntry, Order, OutgoingEmail, Payment, Refund, Registration
+from app.queries import desk_ending, refund_terms
+from app.rules.refunds import Terms
 from app.rules.refusals import InvalidInput, NotEnoughPlaces, PriceChanged
-from app.services import adding, cancelling, checkout, differences, ending, health_check, moving, reconciling
+from app.rules.statuses import RefundPolicy
+from app.services import (
+    adding,
+    cancelling,
+    checkout,
+    club_sessions,
+    differences,
+    ending,
+    health_check,
+    moving,
+    reconciling,
+    winding_up,
+)
 from app.services.adding import How, Wanted
+from app.services.club_session_fields import NAMES, ClubSessionFields
 from app.services.differences import NotConfirmed, Settlement, Settling, StillOwed
 from app.services.moving import Changed
 from tests.support.booking import at_once, balances, begin, mails, order_of, payments_of, taken, work
@@ -227,3 +243,44 @@ def test_comp_that_moves_to_a_priced_session_may_be_waived(app: Flask, stripe_si
     token = adding.add(session.slug, wish, STAFF).token
     moving.move(token, make_club_session().slug, how(W, 1200), STAFF)
     assert the(Registration).price_cents == 0 and count_of(Payment) == 0
+
+
+def test_what_was_paid_both_ways_goes_back_both_ways_and_counts_when_the_session_is_cancelled(
+    app: Flask, stripe_simulator: Any
+) -> None:
+    row = booked(make_club_session(), stripe_simulator)
+    new = make_club_session(non_member_price_cents=1500)
+    moving.move(row.token, new.slug, how(C, 300), STAFF)
+    winding_up.cancel_session(new.slug, STAFF, "The hall is closed.")
+    work()
+    work()
+    stripe_simulator.deliver()
+    letter = the(OutgoingEmail, template="session_cancelled")
+    assert letter.context["refund"] == {"amount_cents": 1500, "by_hand_cents": 300}
+    assert "NZ$12.00 to the card" in (letter.text_body or "") and "NZ$3.00 from the club by hand" in (letter.text_body or "")
+    ended = desk_ending.of_session(new.slug)
+    assert ended is not None and ended.sent_back_cents == 1500
+    sound()
+
+
+def test_change_of_the_session_before_a_booking_was_moved_there_gives_no_other_terms(
+    app: Flask, stripe_simulator: Any, clock: FakeClock
+) -> None:
+    row, new = booked(make_club_session(), stripe_simulator), make_club_session(refund_until=None)
+    clock.advance(minutes=1)
+    club_sessions.edit(new.slug, fields_of(new, location="Hall B"), STAFF)
+    clock.advance(minutes=1)
+    moving.move(row.token, new.slug, how(W, 0), STAFF)
+    assert terms(row).policy is not RefundPolicy.FULL or terms(row).until is None, "it agreed to what it is now"
+    clock.advance(minutes=1)
+    club_sessions.edit(new.slug, fields_of(the(ClubSession, id=new.id), location="Hall C"), STAFF)
+    assert (terms(row).policy, terms(row).until) == (RefundPolicy.FULL, new.starts_at)
+
+
+def fields_of(session: ClubSession, **changes: Any) -> ClubSessionFields:
+    return replace(ClubSessionFields(**{name: getattr(session, name) for name in NAMES}), **changes)
+
+
+def terms(row: Registration) -> Terms:
+    after = the(Registration, id=row.id)
+    return refund_terms.of_booking(the(ClubSession, id=after.club_session_id), after)

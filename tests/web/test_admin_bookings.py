@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,12 +12,14 @@ from flask import Flask
 from app import clock, jobs
 from app.models import ClubSession, Order, Payment, Registration
 from app.rules.statuses import RegistrationStatus, Role
+from app.services import questions
 from tests.support.booking import begin, order_of
 from tests.support.factories import make_club_session
 from tests.support.pages import Page, PageClient
 from tests.support.rows import all_of, count_of, the
 from tests.web.desk import book, sign_in
 from tests.web.test_admin_actions import facts
+from tests.web.test_questions import DIET, RULES, SHOES
 
 WHY = "Rang up"
 pytestmark = pytest.mark.databases("sqlite")
@@ -159,6 +162,41 @@ def test_a_walk_in_is_given_an_address_afterwards(pages: PageClient, session: Cl
 
 def test_desk_only_sees(pages: PageClient, paid: str) -> None:
     sign_in(pages, Role.DESK)
-    for what in ("payment", "move", "places", "place", "contact", "owed"):
+    for what in ("payment", "move", "places", "place", "contact", "owed", "answers"):
         assert pages.get(f"/admin/registrations/{paid}/{what}").status == 403
     assert pages.get("/admin/sessions/badminton/add").status == 403
+
+
+def test_second_click_on_a_new_address_leads_to_the_booking(pages: PageClient, paid: str) -> None:
+    pages.get(f"/admin/registrations/{paid}/contact")
+    page = pages.submit("/contact", button="Continue", email="aroha@new.example", reason=WHY)
+    sent = {**page.form("/contact").values, "step": "do"}
+    do(pages, "/contact", "Change it")
+    page = pages.post(f"/admin/registrations/{paid}/contact", sent)
+    row = the(Registration)
+    assert page.path == f"/admin/registrations/{row.token}" and "Nothing was done twice." in page.text
+    assert pages.post(f"/admin/registrations/{paid}/contact", {**sent, "once": "o" * 20}).status == 404
+
+
+def test_staff_fill_in_what_the_session_asks_and_mend_it_later(pages: PageClient, session: ClubSession) -> None:
+    for number, fields in enumerate((SHOES, RULES, DIET), start=1):
+        questions.add("badminton", f"question{number}", fields, "user:7")
+    page = add(pages, answer_question3="Brings two\nrackets")
+    assert facts(page)["Anything we should know?"] == "Brings two rackets" and facts(page)["I know the rules of the wall"] == "No"
+    page = do(pages, "/add", "Add this booking")
+    assert "Answers I know the rules of the wall No Anything we should know? Brings two rackets" in page.text
+    assert "question1" not in the(Registration).answers, "what people must answer, staff may leave open"
+    questions.remove("badminton", "question3", "user:7")
+    pages.click("Change answers")
+    page = pages.submit("/answers", button="Continue", answer_question1="39", answer_question2=True, reason=WHY)
+    assert facts(page)["Shoe size"] == "39" and facts(page)["I know the rules of the wall"] == "Yes"
+    page = do(pages, "/answers", "Keep these answers")
+    assert "Shoe size 39 I know the rules of the wall Yes" in page.text and "Answers changed" in page.text
+    assert the(Registration).answers["question3"]["answer"] == "Brings two\nrackets", "answers to what is asked no more stay"
+    questions.edit("badminton", "question1", replace(SHOES, choices=("40", "41")), "user:7")
+    pages.click("Change answers")
+    assert pages.page is not None and pages.page.form("/answers")["answer_question1"] == "39"
+
+
+def test_session_that_asks_nothing_leads_nowhere(pages: PageClient, paid: str) -> None:
+    assert "Change answers" not in pages.get(f"/admin/registrations/{paid}").text

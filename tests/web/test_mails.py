@@ -82,9 +82,9 @@ def test_each_mail_is_complete_in_both_forms(words: Flask, name: str) -> None:
 @pytest.mark.parametrize("name", REFUNDS)
 def test_money_that_was_paid_by_hand_is_not_said_to_go_to_a_card(words: Flask, name: str) -> None:
     for part in ("body.txt", "body.html"):
-        said = mail(words, name, part, refund={"amount_cents": 700, "by_hand": True})
+        said = mail(words, name, part, refund={"amount_cents": 700, "by_hand_cents": 700})
         assert "NZ$7.00" in said and "by hand: in cash or by bank transfer" in said and "the card" not in said
-        assert "to the card you paid with" in mail(words, name, part, refund={"amount_cents": 700, "by_hand": False})
+        assert "to the card you paid with" in mail(words, name, part, refund={"amount_cents": 700, "by_hand_cents": 0})
 
 
 def test_every_mail_has_its_three_parts() -> None:
@@ -96,3 +96,10 @@ def test_every_mail_has_its_three_parts() -> None:
 def test_a_free_booking_has_no_receipt(words: Flask) -> None:
     assert "Receipt" not in mail(words, "confirmation", "body.txt", total_cents=0, paid_at=None)
     assert "Receipt" in mail(words, "confirmation", "body.txt")
+
+
+@pytest.mark.parametrize("name", REFUNDS)
+def test_money_that_was_paid_both_ways_is_said_to_go_back_both_ways(words: Flask, name: str) -> None:
+    for part in ("body.txt", "body.html"):
+        said = mail(words, name, part, refund={"amount_cents": 700, "by_hand_cents": 300})
+        assert all(f"NZ${amount}" in said for amount in ("7.00", "4.00 to the card", "3.00 from the club by hand"))

@@ -7,14 +7,15 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from ... import clock
+from ...extensions import db
 from ...queries import desk_changes
 from ...queries.desk_changes import Effect
 from ...rules.statuses import Role
 from ...security import staff_only
-from ...services import adding
+from ...services import adding, answering
 from ...services.adding import Added, How, Wanted
 from ...templating import money, when
-from .. import viewer
+from .. import asking, viewer
 from . import bp
 from .booking_forms import AddForm
 from .booking_pages import Check, ask, overbooking, places_words, told
@@ -25,7 +26,8 @@ from .booking_pages import Check, ask, overbooking, places_words, told
 def registration_add(slug: str) -> ResponseReturnValue:
     """Add somebody who did not register themselves."""
     session = (desk_changes.adding(slug, None, 1, clock.now()) or abort(404)).session
-    form, made = AddForm(), []
+    asked = answering.asked_of_staff(db.session(), session.id)
+    form, made = asking.form_class(AddForm, asked)(), []
     form.about(session.time_zone, session.ends_at)
     form.currency = session.currency
     back = url_for("admin.session_registrations", slug=slug)
@@ -46,6 +48,7 @@ def _wanted(form: AddForm) -> Wanted:
     return Wanted(
         form.name.data, form.places.data, How(form.how.data), form.once.data, form.email.data or None, form.reason.data, price,
         form.expected_cents if price is None and form.how.data != How.COMP else None, form.overbook, form.deadline,
+        asking.given(form),
     )  # fmt: skip
 
 
@@ -59,6 +62,7 @@ def _check(slug: str, form: AddForm) -> Check:
         (_("Places"), places_words(form.places.data)),
         (_("Price"), f"{money(cents, form.currency) if cents else _('Free')}, {why}"),
         (_("Paid"), _paid(form, cents)),
+        *asking.answered(form),
         (_("Reason"), form.reason.data),
         told(form.email.data) if form.email.data else (_("Who is told"), _("Nobody: there is no address")),
     ]

@@ -187,7 +187,10 @@ def _place_check(page: RegistrationPage, form: OutOfTurnForm, names: str) -> Che
 @bp.route("/registrations/<token:token>/contact", methods=["GET", "POST"])
 @staff_only(Role.STAFF)
 def registration_contact(token: str) -> ResponseReturnValue:
-    """Mend the name or the address of a booking."""
+    """Mend the name or the address of a booking; with the address its link changes, so a second click has the old one."""
+    if request.method == "POST" and (now := desk_registration.token_after_contact(request.form.get("once", ""))):
+        flash(_nothing_twice())
+        return redirect(url_for("admin.registration", token=now), 303)
     page, after = _page(token), [token]
     form, (back, back_words) = ContactForm(obj=page.contact), of_booking(page)
 

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from govuk_frontend_wtf.wtforms_widgets import GovInput, GovSelect, GovTextInput
-from wtforms import HiddenField, SelectField, StringField
+from wtforms import BooleanField, HiddenField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import ValidationError
 
 from ... import clock
 from ...queries.desk_changes import Target
 from ...rules.addresses import normalise_email
+from ...rules.questions import Question
 from ...services.adding import How
 from ...services.differences import Settlement, Settling
 from ...services.out_of_turn import OutOfTurn, Way
@@ -52,7 +53,8 @@ class BookingForm(ReasonForm):
     @property
     def typed(self) -> list[tuple[str, str]]:
         """What travels along from the check page: every field as it was typed."""
-        fields = (field for field in self if field.name not in NOT_TYPED)
+        unticked = {f.name for f in self if isinstance(f, BooleanField) and not f.data}  # a browser sends no such box either
+        fields = (field for field in self if field.name not in unticked.union(NOT_TYPED))
         return [(f.name, str(f._value() if hasattr(f, "_value") else f.data or "")) for f in fields]
 
     @property
@@ -111,7 +113,14 @@ class AddForm(BookingForm):
     price = MoneyField(_("Another price"), description=_("For all places. Leave it empty for the session’s own price."))
     pay_by = _pay_by()
     currency = "NZD"
-    shown = ("name", "email", "places", "how", "price", "pay_by", "reason")
+    questions: ClassVar[tuple[Question, ...]] = ()
+    """What the session asks besides; `asking.form_class` adds a field for each."""
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The fields in their order; what the session asks comes before the reason."""
+        asked = (question.field for question in self.questions)
+        return ("name", "email", "places", "how", "price", "pay_by", *asked, "reason")
 
     def validate(self, extra_validators: Any = None) -> bool:
         """A link has somewhere to go and an end."""
@@ -254,6 +263,17 @@ class ContactForm(BookingForm):
             if address is None:
                 raise ValidationError(_("Enter an e-mail address in the correct format, like name@example.com"))
             field.data = address
+
+
+class AnswersForm(BookingForm):
+    """What was answered to the session's own questions; `asking.form_class` adds a field for each."""
+
+    questions: ClassVar[tuple[Question, ...]] = ()
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The questions, and why."""
+        return (*(question.field for question in self.questions), "reason")
 
 
 class NoteForm(ReasonForm):

@@ -71,6 +71,7 @@ ACTIONS = {
     "added_places_ended": _("Added places gone: not paid"),
     "owed_settled": _("What was owed was settled"),
     "contact_changed": _("Name or address changed"),
+    "answers_changed": _("Answers changed"),
     "noted": _("Note written"),
     "session_created": _("Session made"),
     "session_edited": _("Session changed"),

@@ -17,8 +17,8 @@ from ...security import public
 from ...services import checkout
 from ...services.registrations import Applicant
 from ...templating import refusal_text
-from .. import viewer
-from . import asking, joining
+from .. import asking, viewer
+from . import joining
 from .forms import RegistrationForm
 
 bp = Blueprint("registration", __name__, url_prefix="/sessions/<slug:slug>/register")
@@ -76,7 +76,7 @@ def _page(slug: str, email: str | None = None) -> SessionView:
 
 
 def _form(page: SessionView) -> RegistrationForm:
-    form = asking.form_class(questions.asked_by(page.slug))(max_places=page.max_places)
+    form = asking.form_class(RegistrationForm, questions.asked_by(page.slug))(max_places=page.max_places)
     joining.offer(page, form, viewer.standing())
     return form
 
