@@ -123,11 +123,19 @@ def purge() -> None:
 
 @click.command("doctor")
 def doctor() -> None:
-    """Check settings, counters against rows, the ledger, migrations and the background work; exit 1 on a finding."""
-    from .services import health_check
+    """Check settings, counters, the ledger, migrations, background work and Stripe's webhook; exit 1 on a finding."""
+    from .services import health_check, webhook_setup
 
-    findings = [*unsafe(current_settings()), *health_check.findings(), *health_check.silent_webhooks()]
+    settings = current_settings()
+    findings = [*unsafe(settings), *health_check.findings(), *health_check.silent_webhooks()]
     click.echo(health_check.last_webhook())
+    if settings.stripe_secret_key:
+        answer = webhook_setup.ask()
+        findings += answer.findings
+        for note in answer.notes:
+            click.echo(f"– {note}")
+        if answer.problem:
+            click.echo(f"– Stripe could not be asked how its webhook is set up: {answer.problem}")
     for finding in findings:
         click.echo(f"✗ {finding}")
     if findings:

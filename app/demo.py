@@ -16,7 +16,8 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from . import clock, create_app, jobs
 from .config import DEMO_STRIPE_KEY, DEMO_WEBHOOK_SECRET, INSTANCE, Settings, SettingsError, from_environment
-from .services import sample_data
+from .rules import webhook_setup
+from .services import sample_data, stripe_inbox
 from .simulator import server as stripe_server
 from .simulator.settings import Settings as StripeSettings
 from .simulator.settings import WebhookTarget
@@ -77,7 +78,8 @@ def _settings(port: int, stripe_port: int) -> Settings:
 
 def _stripe_settings(settings: Settings) -> StripeSettings:
     """A local Stripe that posts to this site and remembers its Checkouts over a restart."""
-    target = WebhookTarget(f"{settings.site_url}/webhooks/stripe", settings.stripe_webhook_secrets)
+    events = (*stripe_inbox.HANDLED, *webhook_setup.RECORDED)
+    target = WebhookTarget(f"{settings.site_url}{webhook_setup.PATH}", settings.stripe_webhook_secrets, events)
     return StripeSettings(
         webhooks=(target,),
         base_url=settings.stripe_api_base,

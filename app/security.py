@@ -42,6 +42,12 @@ class TokenConverter(BaseConverter):
     regex = r"[A-Za-z0-9_-]{22,64}"
 
 
+class EventConverter(BaseConverter):
+    """Stripe's id of an event."""
+
+    regex = r"evt_[A-Za-z0-9_]{1,250}"
+
+
 class SignedIn(UserMixin):
     """Who the cookie says is here, read afresh at each request that asks."""
 
@@ -163,7 +169,7 @@ def init_security(app: Flask, settings: Settings) -> None:
         RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
         RATELIMIT_ENABLED=True,
     )
-    app.url_map.converters.update(slug=SlugConverter, token=TokenConverter)
+    app.url_map.converters.update(slug=SlugConverter, token=TokenConverter, event=EventConverter)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from ..rules.webhook_setup import WebhookEndpoint
+
 
 class GatewayError(Exception):
     """A call to the provider did not give an answer we can use. ``str()`` is for logs and staff, never for visitors."""
@@ -175,6 +177,10 @@ class PaymentGateway(Protocol):
     def refunds(self, since: datetime) -> Iterator[ProviderRefund]: ...
 
     def movements(self) -> Iterator[Movement]: ...
+
+    def webhook_endpoints(self) -> Sequence[WebhookEndpoint]:
+        """Where the provider sends its events, in the mode of our key. One short call: somebody waits for it."""
+        ...
 
     def verify_event(self, body: bytes, signature: str | None) -> Event:
         """Check the signature, its age and the mode; raises SignatureInvalid. No network."""

@@ -14,6 +14,7 @@ import stripe
 
 from .. import clock, measures
 from ..config import Settings
+from ..rules.webhook_setup import WebhookEndpoint
 from ..transaction import end_read, require_none_open
 from .payments import (
     Checkout,
@@ -27,7 +28,7 @@ from .payments import (
     ProviderRefund,
     SignatureInvalid,
 )
-from .stripe_objects import checkout_from, event_from, movement_from, refund_from
+from .stripe_objects import checkout_from, endpoint_from, event_from, movement_from, refund_from
 from .turnstile import TurnedAway, Turnstile
 
 T = TypeVar("T")
@@ -150,6 +151,12 @@ class StripeGateway:
         params = {"limit": 100, "expand": ["data.source"]}
         for line in self._pages(lambda: self._client.v1.balance_transactions.list(params)):  # type: ignore[arg-type]
             yield movement_from(line)
+
+    def webhook_endpoints(self) -> list[WebhookEndpoint]:
+        """Every endpoint of this key's mode (Stripe allows 16). Not repeated: it ends within a call's own time-out."""
+        options = {"max_network_retries": 0}
+        page = self._call(lambda: self._client.v1.webhook_endpoints.list({"limit": 100}, options))  # type: ignore[arg-type]
+        return [endpoint_from(endpoint.to_dict(for_json=True)) for endpoint in page.data]
 
     def _pages(self, first: Callable[[], Any]) -> Iterator[Mapping[str, Any]]:
         page = self._call(first)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from ..rules.webhook_setup import WebhookEndpoint
 from .payments import Checkout, CheckoutStatus, Dispute, Event, GatewayUnknown, Movement, ProviderRefund
 
 T = TypeVar("T")
@@ -92,6 +93,14 @@ def movement_from(t: Mapping[str, Any]) -> Movement:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise GatewayUnknown(f"an answer that is no balance transaction: {type(error).__name__}") from error
+
+
+def endpoint_from(e: Mapping[str, Any]) -> WebhookEndpoint:
+    """Stripe's JSON of a webhook endpoint in our words; raises GatewayUnknown when it is not one."""
+    try:
+        return WebhookEndpoint(e["id"], e["url"], e["status"] == "enabled", tuple(e["enabled_events"]), e.get("api_version"))
+    except (KeyError, TypeError) as error:
+        raise GatewayUnknown(f"an answer that is no webhook endpoint: {type(error).__name__}") from error
 
 
 def event_from(payload: Mapping[str, Any]) -> Event:

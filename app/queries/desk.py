@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +13,8 @@ from ..extensions import db
 T = TypeVar("T")
 
 PAGE_SIZE = 50
+AT_ONCE = 500
+"""So many rows of a stream are in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,18 @@ def pages_of(total: int, size: int = PAGE_SIZE) -> int:
 
 def rows_of_page(statement: Select[Any], number: int, size: int = PAGE_SIZE) -> tuple[Sequence[Row[Any]], int, int]:
     """The rows of one page, its number and how many rows there are in all. A number past the end is the last page."""
-    counting = statement.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
-    total = int(db.session.execute(counting).scalar_one())
+    total = count_of(statement)
     number = min(max(1, number), pages_of(total, size))
     rows = db.session.execute(statement.limit(size).offset((number - 1) * size)).all()
     return rows, number, total
+
+
+def count_of(statement: Select[Any]) -> int:
+    """How many rows a statement has. One statement."""
+    counting = statement.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
+    return int(db.session.execute(counting).scalar_one())
+
+
+def stream(statement: Select[Any]) -> Iterator[Row[Any]]:
+    """The rows of a statement, a few hundred in memory at a time. One statement, read while it is iterated."""
+    yield from db.session.execute(statement.execution_options(yield_per=AT_ONCE))

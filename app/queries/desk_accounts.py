@@ -5,7 +5,7 @@ However many people and bookings there are, a page takes three statements, a sea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -20,7 +20,7 @@ from ..models.columns import REFERENCE_ALPHABET, REFERENCE_LENGTH
 from ..rules.addresses import normalise_email
 from ..rules.memberships import is_student_address
 from ..rules.statuses import RegistrationStatus, Role
-from .desk import Page, rows_of_page
+from .desk import Page, count_of, rows_of_page, stream
 
 MOST_WORDS = 6
 """More words than a name has are not searched for."""
@@ -75,6 +75,16 @@ def accounts(wanted: Wanted, number: int, today: date) -> Page[AccountLine]:
     """One page of the people with an account, by name."""
     rows, number, total = rows_of_page(_matching(wanted, today), number)
     return Page([_line(row) for row in rows], number, total)
+
+
+def every(wanted: Wanted, today: date) -> Iterator[AccountLine]:
+    """All of them for an export, a few hundred in memory at a time. One statement, read while it is iterated."""
+    return (_line(row) for row in stream(_matching(wanted, today)))
+
+
+def count(wanted: Wanted, today: date) -> int:
+    """How many they are. One statement."""
+    return count_of(_matching(wanted, today))
 
 
 def guests(text: str) -> Sequence[GuestLine]:

@@ -30,6 +30,7 @@ class Subject:
     user_id: int | None = None
     session_title: str | None = None
     currency: str | None = None
+    order_token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which entries: of one action, about one session with all that belongs to it; None means any."""
+    """Which entries: of one action, about one session with all that belongs to it, by or about one person; None means any."""
 
     action: str | None = None
     slug: str | None = None
+    person: int | None = None
 
 
 def actions() -> list[str]:
@@ -65,6 +67,11 @@ def session_title(slug: str) -> str | None:
     return db.session.execute(select(ClubSession.title).where(ClubSession.slug == slug)).scalar_one_or_none()
 
 
+def person_name(user_id: int) -> str | None:
+    """The name of the person that is filtered by, or None when there is none. One statement."""
+    return desk_people.names([f"{desk_people.PREFIX}{user_id}"]).get(f"{desk_people.PREFIX}{user_id}")
+
+
 def entries(wanted: Wanted, number: int = 1) -> Page[Entry]:
     """One page of the record, newest first."""
     statement = select(_A.id, _A.created_at, _A.actor, _A.action, _A.subject_kind, _A.subject_id, _A.detail)
@@ -72,6 +79,8 @@ def entries(wanted: Wanted, number: int = 1) -> Page[Entry]:
         statement = statement.where(_A.action == wanted.action)
     if wanted.slug is not None:
         statement = statement.where(_about(wanted.slug))
+    if wanted.person is not None:
+        statement = statement.where(_of_person(wanted.person))
     rows, number, total = rows_of_page(statement.order_by(_A.id.desc()), number)
     names = desk_people.names(row.actor for row in rows)
     subjects = _subjects(rows)
@@ -86,6 +95,19 @@ def _about(slug: str) -> ColumnElement[bool]:
     refunds = select(Refund.id).join(Payment, Payment.id == Refund.payment_id).where(Payment.order_id.in_(orders))
     return or_(
         and_(_A.subject_kind == "club_session", _A.subject_id == session),
+        and_(_A.subject_kind == "registration", _A.subject_id.in_(bookings)),
+        and_(_A.subject_kind == "order", _A.subject_id.in_(orders)),
+        and_(_A.subject_kind == "refund", _A.subject_id.in_(refunds)),
+    )
+
+
+def _of_person(user_id: int) -> ColumnElement[bool]:
+    """What they did, and what was done to their account, bookings, orders and refunds."""
+    bookings, orders = (select(model.id).where(model.user_id == user_id) for model in (Registration, Order))
+    refunds = select(Refund.id).join(Payment, Payment.id == Refund.payment_id).where(Payment.order_id.in_(orders))
+    return or_(
+        _A.actor == f"{desk_people.PREFIX}{user_id}",
+        and_(_A.subject_kind == "user", _A.subject_id == user_id),
         and_(_A.subject_kind == "registration", _A.subject_id.in_(bookings)),
         and_(_A.subject_kind == "order", _A.subject_id.in_(orders)),
         and_(_A.subject_kind == "refund", _A.subject_id.in_(refunds)),
@@ -118,14 +140,14 @@ def _bookings(ids: set[int]) -> Iterable[tuple[int, Subject]]:
 
 def _orders(ids: set[int]) -> Iterable[tuple[int, Subject]]:
     rows = db.session.execute(
-        select(Order.id, Order.name, Order.currency, Registration.token, ClubSession.title)
+        select(Order.id, Order.name, Order.currency, Order.token.label("order_token"), Registration.token, ClubSession.title)
         .outerjoin(OrderItem, OrderItem.order_id == Order.id)
         .outerjoin(Registration, Registration.id == OrderItem.registration_id)
         .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
         .where(Order.id.in_(ids))
         .order_by(OrderItem.id.desc())
     )
-    return [(row.id, Subject(row.name, None, row.token, row.title, row.currency)) for row in rows]
+    return [(row.id, Subject(row.name, None, row.token, row.title, row.currency, row.order_token)) for row in rows]
 
 
 def _refunds(ids: set[int]) -> Iterable[tuple[int, Subject]]:

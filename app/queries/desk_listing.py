@@ -11,14 +11,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, false, func, or_
+from sqlalchemy import ColumnElement, Row, Select, false, or_
 
-from ..extensions import db
-from .desk import Page, rows_of_page
+from .desk import Page, count_of, rows_of_page, stream
 
 MOST_WORDS = 6
-AT_ONCE = 500
-"""So many rows of a stream are in memory at a time."""
 
 
 class Sort(StrEnum):
@@ -68,18 +65,12 @@ def page(listing: Listing, wanted: Wanted, number: int = 1) -> Page[Row[Any]]:
 
 def count(listing: Listing, wanted: Wanted) -> int:
     """How many rows an export of this has. One statement."""
-    counting = _matching(listing, wanted).with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
-    return int(db.session.execute(counting).scalar_one())
+    return count_of(_matching(listing, wanted))
 
 
 def every(listing: Listing, wanted: Wanted) -> Iterator[Row[Any]]:
     """All that is wanted, in its order, a few hundred rows in memory at a time. One statement, read while it is iterated."""
     return stream(_matching(listing, wanted))
-
-
-def stream(statement: Select[Any]) -> Iterator[Row[Any]]:
-    """The rows of any statement, a few hundred in memory at a time."""
-    yield from db.session.execute(statement.execution_options(yield_per=AT_ONCE))
 
 
 def words_in(text: str) -> list[str]:

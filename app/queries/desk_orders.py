@@ -100,3 +100,8 @@ def providers() -> list[str]:
     """How money has been taken so far: Stripe first. One statement."""
     found = db.session.execute(select(_P.provider).distinct()).scalars()
     return sorted(found, key=lambda provider: (provider != STRIPE, provider))
+
+
+def refund_actors() -> list[str]:
+    """Whoever decided a refund so far, as the record names them. One statement."""
+    return list(db.session.execute(select(_R.actor).distinct()).scalars())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 
-from ..models import OutgoingEmail, StripeEvent
+from ..extensions import db
+from ..models import Order, OutgoingEmail, Payment, StripeEvent
 from .desk import Page, rows_of_page
 
 _E, _M = StripeEvent, OutgoingEmail
@@ -66,6 +69,38 @@ def inbox(number: int = 1, *, unprocessed_only: bool = False) -> Page[EventLine]
     return Page([EventLine(*row) for row in rows], number, total)
 
 
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """One event with what Stripe sent; the page hides the secrets in it. ``order_token`` opens its order, if it is known."""
+
+    line: EventLine
+    payload: Mapping[str, Any]
+    order_token: str | None
+
+
+def event(event_id: str) -> EventView | None:
+    """One event of the inbox, or None. Two statements."""
+    row = db.session.execute(
+        select(_E.id, _E.type, _E.created_at, _E.processed_at, _E.attempts, _E.last_error, _E.payload).where(_E.id == event_id)
+    ).first()
+    return None if row is None else EventView(EventLine(*row[:6]), row.payload, _order_token(row.payload))
+
+
+def _order_token(payload: Mapping[str, Any]) -> str | None:
+    """The order whose Checkout, payment or refund the event is about."""
+    thing = (payload.get("data") or {}).get("object") or {}
+    ids = {thing.get(name) for name in ("id", "payment_intent")} - {None}
+    known = [str(one) for one in ids if isinstance(one, str)]
+    about = or_(Payment.checkout_id.in_(known), Payment.payment_intent_id.in_(known))
+    return db.session.execute(select(Order.token).join(Payment, Payment.order_id == Order.id).where(about)).scalars().first()
+
+
+def failed_mails() -> int:
+    """How many e-mails could not be delivered. One statement."""
+    failed = select(func.count()).select_from(_M).where(*_WHERE[MailState.FAILED])
+    return int(db.session.execute(failed).scalar_one())
+
+
 def outbox(number: int = 1, *, state: MailState | None = None) -> Page[MailLine]:
     """E-mails owed, sent and failed, newest first. Two statements."""
     statement = select(
@@ -74,7 +109,7 @@ def outbox(number: int = 1, *, state: MailState | None = None) -> Page[MailLine]
     )  # fmt: skip
     if state is not None:
         statement = statement.where(*_WHERE[state])
-    rows, number, total = rows_of_page(statement.order_by(_M.created_at.desc(), _M.id.desc()), number)
+    rows, number, total = rows_of_page(statement.order_by(_M.id.desc()), number)
     lines = [
         MailLine(
             id=row.id,

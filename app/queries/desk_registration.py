@@ -108,6 +108,11 @@ class RegistrationPage:
         return any(payment.captured_cents and payment.provider != "stripe" for payment in self.payments)
 
     @property
+    def paid_both_ways(self) -> bool:
+        """By card and by hand, when a change of it cost more: each part goes back the way it came."""
+        return self.paid_by_hand and any(payment.captured_cents and payment.provider == "stripe" for payment in self.payments)
+
+    @property
     def may_cancel(self) -> bool:
         return self.r.status in CANCELLABLE and self.session.status is not SessionStatus.CANCELLED
 

@@ -5,7 +5,7 @@ However many there are, a page takes the same number of statements.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +16,7 @@ from sqlalchemy import Row, Select, case, func, or_, select
 from ..extensions import db
 from ..models import ClubSession, Order, OrderItem, Payment, Refund, Registration
 from ..rules.statuses import PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
-from .desk import Page, rows_of_page
+from .desk import Page, count_of, rows_of_page, stream
 
 _R = Registration
 MOST_WORDS = 6
@@ -104,6 +104,34 @@ def _page(matching: Select[Any], number: int, with_checkouts: bool) -> Page[Regi
     refunded = _refunded(ids)
     checkouts = _checkouts(ids) if with_checkouts else {}
     return Page([_line(row, refunded.get(row.id, 0), checkouts.get(row.id, [])) for row in rows], number, total)
+
+
+def every(slug: str, wanted: Wanted) -> Iterator[Row[Any]]:
+    """All that is wanted, in the list's order, for an export: a few hundred rows in memory at a time. One statement.
+
+    Beside what the list shows: is_member, checked_in_at, answers and refunded_cents.
+    """
+    back = (
+        select(func.coalesce(func.sum(Refund.amount_cents), 0))
+        .join(OrderItem, OrderItem.id == Refund.order_item_id)
+        .where(OrderItem.registration_id == _R.id, Refund.status != RefundStatus.FAILED)
+        .correlate(_R)
+        .scalar_subquery()
+    )
+    more = (_R.is_member, _R.checked_in_at, _R.answers, back.label("refunded_cents"))
+    return stream(_matching(wanted).where(ClubSession.slug == slug).add_columns(*more))
+
+
+def answers(slug: str, wanted: Wanted) -> Iterator[dict[str, Any]]:
+    """What each of them answered, for the columns of an export. One statement, read while it is iterated."""
+    those = _matching(wanted).where(ClubSession.slug == slug)
+    asked = those.with_only_columns(_R.answers, maintain_column_froms=True).order_by(None)
+    return (row.answers for row in stream(asked))
+
+
+def count(slug: str, wanted: Wanted) -> int:
+    """How many rows ``every`` has. One statement."""
+    return count_of(_matching(wanted).where(ClubSession.slug == slug))
 
 
 def _matching(wanted: Wanted) -> Select[Any]:

@@ -32,6 +32,12 @@ def silent_since(told: datetime | None, paid: datetime | None) -> datetime | Non
     return paid
 
 
+def told_at() -> datetime | None:
+    """When Stripe last told us something by itself. One statement."""
+    found: datetime | None = db.session.execute(select(last_told())).scalar_one()
+    return found
+
+
 def silence() -> datetime | None:
     """``silent_since`` as it is now. One statement."""
     row = db.session.execute(select(last_told().label("told"), last_paid().label("paid"))).one()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
@@ -12,23 +14,41 @@ from .. import clock
 from ..extensions import db
 from ..models import ClubSession, LedgerEntry, OutgoingEmail, Payment, Refund, Registration
 from ..queries import due_work, webhooks
+from ..rules.refusals import words
+from ..rules.self_check import Finding
 from ..rules.statuses import TAKEN, WAITING, PaymentStatus, RefundStatus
 from . import ledger
 
 LATE_SECONDS = 15 * 60
+DATABASE = Finding(words("Database and migrations"))
+WEBHOOKS = Finding(words("News from Stripe"))
 
 
-def findings() -> list[str]:
-    """One sentence for each thing that is not as it should be; empty when all is well."""
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One check by its name, and what it found; empty when all is well."""
+
+    name: Finding
+    findings: list[Finding]
+
+
+def groups() -> list[Group]:
+    """Every check of the database with its findings; when it does not answer or is of another revision, that alone."""
     try:
         if problem := _migrations():
-            return [problem]
-        return [*_counters(), *_money(), *_ledger(), *_late(), *_failed_mail()]
+            return [Group(DATABASE, [problem])]
+        return [Group(DATABASE, []), *(Group(name, check()) for name, check in CHECKS)]
     except SQLAlchemyError as error:
-        return [f"DATABASE_URL: the database does not answer ({type(error).__name__})."]
+        text = words("DATABASE_URL: the database does not answer (%(error)s).")
+        return [Group(DATABASE, [Finding(text, error=type(error).__name__)])]
 
 
-def _migrations() -> str | None:
+def findings() -> list[Finding]:
+    """One sentence for each thing that is not as it should be; empty when all is well."""
+    return [finding for group in groups() for finding in group.findings if group.name is not WEBHOOKS]
+
+
+def _migrations() -> Finding | None:
     """The database is at the newest revision, or which command brings it there."""
     directory = current_app.extensions["migrate"].directory
     head = ScriptDirectory(directory).get_current_head()
@@ -36,10 +56,11 @@ def _migrations() -> str | None:
         current = MigrationContext.configure(connection).get_current_revision()
     if current == head:
         return None
-    return f"The database is at revision {current or 'none'}, the code at {head}. Run: flask --app wsgi db upgrade"
+    text = words("The database is at revision %(current)s, the code at %(head)s. Run: flask --app wsgi db upgrade")
+    return Finding(text, current=current or "none", head=head)
 
 
-def _counters() -> list[str]:
+def _counters() -> list[Finding]:
     """places_taken and waitlist_taken equal what the registrations add up to (promise 1)."""
     taken = func.coalesce(func.sum(case((Registration.status.in_(TAKEN), Registration.places), else_=0)), 0)
     waiting = func.coalesce(func.sum(case((Registration.status.in_(WAITING), Registration.places), else_=0)), 0)
@@ -51,14 +72,16 @@ def _counters() -> list[str]:
         .group_by(ClubSession.id)
         .having((ClubSession.places_taken != taken) | (ClubSession.waitlist_taken != waiting))
     ).all()
+    text = words(
+        "%(slug)s: counted %(places)s places and %(waitlist)s waiting, its registrations add up to %(taken)s and %(waiting)s."
+    )
     return [
-        f"{row.slug}: counted {row.places_taken} places and {row.waitlist_taken} waiting, its registrations add up to"
-        f" {row.taken} and {row.waiting}."
+        Finding(text, slug=row.slug, places=row.places_taken, waitlist=row.waitlist_taken, taken=row.taken, waiting=row.waiting)
         for row in rows
     ]
 
 
-def _money() -> list[str]:
+def _money() -> list[Finding]:
     """No payment gives back more than it took (promise 4); at most one captured and unrefunded payment an order (promise 3)."""
     back = func.coalesce(
         select(func.sum(Refund.amount_cents))
@@ -70,11 +93,11 @@ def _money() -> list[str]:
     kept = select(Payment.order_id).where(Payment.status == PaymentStatus.SUCCEEDED, back < Payment.captured_cents)
     twice = select(func.count()).select_from(kept.group_by(Payment.order_id).having(func.count() > 1).subquery())
     refunded, double = db.session.execute(select(over.scalar_subquery(), twice.scalar_subquery())).one()
-    found = [f"{refunded} payments gave back more than they took."] if refunded else []
-    return [*found, *([f"{double} orders keep two payments."] if double else [])]
+    found = [Finding(words("%(number)s payments gave back more than they took."), number=refunded)] if refunded else []
+    return [*found, *([Finding(words("%(number)s orders keep two payments."), number=double)] if double else [])]
 
 
-def _ledger() -> list[str]:
+def _ledger() -> list[Finding]:
     """What the books say came in with each payment is what was captured, and what left with each refund what was sent."""
     came = (
         select(func.coalesce(func.sum(LedgerEntry.amount_cents), 0))
@@ -91,25 +114,30 @@ def _ledger() -> list[str]:
     payments = select(func.count()).select_from(Payment).where(came != Payment.captured_cents)
     refunds = select(func.count()).select_from(Refund).where(sent, went != Refund.amount_cents)
     wrong, wrong_refunds = db.session.execute(select(payments.scalar_subquery(), refunds.scalar_subquery())).one()
-    found = [f"Ledger: {wrong} payments are not in the books as they were captured."] if wrong else []
-    return [*found, *([f"Ledger: {wrong_refunds} refunds are not in the books as they were sent."] if wrong_refunds else [])]
+    paid = words("Ledger: %(number)s payments are not in the books as they were captured.")
+    back = words("Ledger: %(number)s refunds are not in the books as they were sent.")
+    return [Finding(text, number=number) for text, number in ((paid, wrong), (back, wrong_refunds)) if number]
 
 
-def _late() -> list[str]:
-    return [
-        f"Background work is late: the oldest {kind} have been due for {seconds // 60} minutes."
+def _late() -> list[Finding]:
+    text = words(
+        "Background work is late: the oldest %(kind)s have been due for %(minutes)s minutes."
         " Is `flask --app wsgi worker` running?"
+    )
+    return [
+        Finding(text, kind=kind, minutes=seconds // 60)
         for kind, seconds in due_work.ages(clock.now()).items()
         if seconds > LATE_SECONDS
     ]
 
 
-def _failed_mail() -> list[str]:
+def _failed_mail() -> list[Finding]:
     failed = db.session.execute(select(func.count()).where(OutgoingEmail.failed_at.is_not(None))).scalar_one()
-    return [f"{failed} e-mails could not be delivered: see the outbox in the admin."] if failed else []
+    text = words("%(number)s e-mails could not be delivered: see the outbox in the admin.")
+    return [Finding(text, number=failed)] if failed else []
 
 
-def silent_webhooks() -> list[str]:
+def silent_webhooks() -> list[Finding]:
     """A sentence when people pay and Stripe does not tell us. Nothing is wrong in the database then, only slow."""
     try:
         paid_at = webhooks.silence()
@@ -117,10 +145,11 @@ def silent_webhooks() -> list[str]:
         return []
     if paid_at is None:
         return []
-    return [
-        f"Stripe's messages do not come: somebody paid at {paid_at:%Y-%m-%d %H:%M} UTC and no webhook told us. Payments are found"
+    text = words(
+        "Stripe's messages do not come: somebody paid at %(at)s UTC and no webhook told us. Payments are found"
         " by asking, a little later. Check the webhook at Stripe and STRIPE_WEBHOOK_SECRET."
-    ]
+    )
+    return [Finding(text, at=f"{paid_at:%Y-%m-%d %H:%M}")]
 
 
 def last_webhook() -> str:
@@ -130,3 +159,13 @@ def last_webhook() -> str:
     except SQLAlchemyError:
         told = None
     return f"The last webhook came at {told:%Y-%m-%d %H:%M} UTC." if told else "No webhook has come from Stripe yet."
+
+
+CHECKS = (
+    (Finding(words("Counters against bookings")), _counters),
+    (Finding(words("Payments and refunds")), _money),
+    (Finding(words("Ledger")), _ledger),
+    (Finding(words("Background work")), _late),
+    (Finding(words("E-mails")), _failed_mail),
+    (WEBHOOKS, silent_webhooks),
+)

@@ -1,6 +1,7 @@
 """The one writer of the mails that are owed (promise 8): written in the transaction that causes them, sent afterwards.
 
-Services call ``owe`` inside their transaction; the worker calls ``send_due`` and ``send_owed``; staff call ``retry``.
+Services call ``owe`` inside their transaction; the worker calls ``send_due`` and ``send_owed``.
+What failed is tried again by services.mail_retries.
 A mail is sent at least once, always under the same Message-ID, and by one worker at a time.
 """
 
@@ -25,9 +26,8 @@ from ..integrations import calendar_file, mailer, qr_code
 from ..integrations.mailer import Attachment, MailRefused, MailUnavailable
 from ..models import Case, OutgoingEmail
 from ..rules.addresses import has_mailbox
-from ..rules.refusals import InvalidInput, words
 from ..transaction import retried, transaction
-from . import audit, cases
+from . import cases
 from .writes import changed, insert_all_once, insert_once
 
 SEND_JOB = "send_email"
@@ -146,16 +146,6 @@ def send_one(email_id: int) -> bool:
     else:
         _sent(mail.id)
     return True
-
-
-@retried
-def retry(email_id: int, actor: str) -> None:
-    """Try a mail again from the start of its patience; raises InvalidInput when it was sent or is not known."""
-    with transaction() as db:
-        values = {"failed_at": None, "attempts": 0, "next_attempt_at": clock.now()}
-        if not changed(db, update(_M).where(_M.id == email_id, _M.sent_at.is_(None)).values(values)):
-            raise InvalidInput(None, words("This e-mail has been sent already."))
-        audit.record(db, actor, "mail_retried", "outgoing_email", email_id)
 
 
 def owed_age(now: datetime) -> timedelta:

@@ -6,11 +6,13 @@ Called by the webhook and, for what could not be processed at first, by the work
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from flask import current_app
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
@@ -18,6 +20,7 @@ from ..extensions import db as flask_db
 from ..integrations import gateway
 from ..integrations.payments import Checkout, CheckoutStatus, Event
 from ..models import Payment, Refund, StripeEvent
+from ..rules.refusals import InvalidInput, words
 from ..rules.statuses import UNSETTLED
 from ..transaction import retried, transaction
 from . import adopted_refunds, audit, cases, disputes, fulfilment, refunds
@@ -197,12 +200,41 @@ def retry_unprocessed(limit: int = 50) -> int:
     rows = flask_db.session.execute(waiting.order_by(StripeEvent.attempts, StripeEvent.created_at).limit(limit)).all()
     due = [row.payload for row in rows if row.created_at + RETRY * row.attempts <= now]
     for payload in due:
-        event = gateway().read_event(payload)
-        try:
-            _take(event)
-        except Unmatched as error:
-            _keep(event, str(error))
-        except Exception as error:
-            current_app.logger.exception("event %s failed; it stays in the inbox", event.id)
-            _keep(event, f"failed: {type(error).__name__}")
+        _try_again(payload)
     return len(due)
+
+
+def _try_again(payload: Mapping[str, Any]) -> bool:
+    """Process a kept event; True when that went well, else it stays with what went wrong."""
+    event = gateway().read_event(payload)
+    try:
+        _take(event)
+    except Unmatched as error:
+        _keep(event, str(error))
+    except Exception as error:
+        current_app.logger.exception("event %s failed; it stays in the inbox", event.id)
+        _keep(event, f"failed: {type(error).__name__}")
+    else:
+        return True
+    return False
+
+
+def retry(event_id: str, actor: str) -> bool:
+    """Somebody has an event tried again now, and its patience begins anew; True when it is processed, by this or meanwhile.
+
+    Raises InvalidInput when it is not known or was processed before: two clicks act once.
+    """
+    return _try_again(_begin_again(event_id, actor))
+
+
+@retried
+def _begin_again(event_id: str, actor: str) -> Mapping[str, Any]:
+    with transaction() as db:
+        waiting = (StripeEvent.id == event_id, StripeEvent.processed_at.is_(None))
+        # Not zero: that means that no webhook brought it.
+        again = update(StripeEvent).where(*waiting).values(attempts=case((StripeEvent.attempts > 0, 1), else_=0))
+        payload = db.execute(again.returning(StripeEvent.payload)).scalar_one_or_none()
+        if payload is None:
+            raise InvalidInput(None, words("This message has been processed already."))
+        audit.record(db, actor, "event_retried", "stripe_event", 0, event=event_id)
+        return dict(payload)

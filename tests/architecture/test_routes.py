@@ -21,7 +21,7 @@ STATIC = "static"
 UNSIGNED = "stripe"
 PERMISSIONS = re.compile(r"public|secret_link|signed_in|stripe|operator|role:(desk|staff|admin)")
 KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.[a-z]+)?")
-SAMPLES = {"token": "x" * 32, "slug": "pottery", "int": 1, "uuid": "0" * 32}
+SAMPLES = {"token": "x" * 32, "slug": "pottery", "int": 1, "event": "evt_1", "uuid": "0" * 32}
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 

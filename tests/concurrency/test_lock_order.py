@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,12 +12,15 @@ from flask import Flask
 from sqlalchemy import select, text
 
 from app.extensions import db as flask_db
-from app.models import ClubSession, Registration
+from app.models import ClubSession, Refund, Registration
+from app.rules.refusals import InvalidInput
+from app.services import bookings, cancelling, health_check, resale, staff_actions
 from app.transaction import transaction
-from tests.support.booking import begin, order_of, states
+from tests.support.booking import begin, order_of, states, work
+from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session
 from tests.support.queries import recorded
-from tests.support.rows import the
+from tests.support.rows import all_of, the
 
 pytestmark = pytest.mark.databases("postgresql")
 
@@ -56,3 +60,54 @@ def wait_until_somebody_waits() -> None:
                 return
             connection.rollback()
     raise AssertionError("nobody waits")
+
+
+def test_circle_between_a_replacement_who_pays_and_a_refund_by_staff_is_cut_and_both_are_done(
+    app: Flask, stripe_simulator: Any, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one place that locks an order after the session: whose place was taken is known only then. PostgreSQL ends one of the
+    two that wait for each other, and that use case begins again.
+    """
+    session = make_club_session(capacity=1)
+    leaver = begin(session)
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    clock.advance(days=6, hours=1)
+    cancelling.cancel_order(leaver, when_replaced=True)
+    begin(session)
+    stripe_simulator.pay()
+    payer_has_the_session, staff_have_the_order = threading.Event(), threading.Event()
+    pay_back, lock_orders = resale._pay_back, bookings.lock_orders
+    tries: list[str] = []
+
+    def paying_back(*args: Any) -> None:
+        tries.append("payer")
+        payer_has_the_session.set()
+        assert staff_have_the_order.wait(20)
+        pay_back(*args)
+
+    def locking(db: Any, registration_id: int) -> Any:
+        order = lock_orders(db, registration_id)
+        if threading.current_thread() is staff:
+            tries.append("staff")
+            staff_have_the_order.set()
+        return order
+
+    def refund() -> None:
+        with app.app_context():
+            assert payer_has_the_session.wait(20)
+            token = the(Registration, order_id=order_of(leaver).id).token
+            with suppress(InvalidInput):  # begun again after the payer, they are told that nothing is left
+                staff_actions.refund(token, 500, "Asked", "user:1", once="r" * 20)
+
+    monkeypatch.setattr(resale, "_pay_back", paying_back)
+    monkeypatch.setattr(bookings, "lock_orders", locking)
+    staff = threading.Thread(target=refund)
+    staff.start()
+    stripe_simulator.deliver()
+    staff.join(30)
+    assert not staff.is_alive() and len(tries) == 3, "one of them began again"
+    assert sum(refund.amount_cents for refund in all_of(Refund)) == 1200, "all that was paid, and no cent more"
+    assert the(Registration, order_id=order_of(leaver).id).replacement_wanted_at is None
+    work()
+    assert health_check.findings() == []

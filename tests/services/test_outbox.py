@@ -16,7 +16,7 @@ from app import transaction as app_transaction
 from app.integrations.mailer import Attachment, MailRefused, MailUnavailable, Message
 from app.models import AuditEntry, Case, OutgoingEmail
 from app.rules.refusals import InvalidInput
-from app.services import outbox
+from app.services import mail_retries, outbox
 from app.transaction import TransactionMisuse, transaction
 from tests.support.clock import FakeClock
 from tests.support.rows import all_of, count_of, the
@@ -184,12 +184,12 @@ def test_staff_may_try_again_and_it_is_on_the_record(app: Flask, post: Post) -> 
     post.failures = [MailRefused("550")]
     outbox.send_due()
     mail = the(OutgoingEmail)
-    outbox.retry(mail.id, "user:1")
+    mail_retries.retry(mail.id, "user:1")
     assert outbox.send_due() == 1 and len(post.sent) == 1
     assert the(AuditEntry, action="mail_retried").actor == "user:1"
     assert the(Case).closed_at is not None, "sent after all: nothing is left to decide"
     with pytest.raises(InvalidInput):
-        outbox.retry(mail.id, "user:1")
+        mail_retries.retry(mail.id, "user:1")
 
 
 def test_a_mail_that_cannot_be_rendered_does_not_stop_the_rest(app: Flask, post: Post) -> None:

@@ -133,10 +133,11 @@ class Page:
         return [_form(element, self.url) for element in self.tree.all("form")]
 
     def form(self, which: str | int = 0) -> Form:
-        """A form by its place on the page, or by a piece of its action."""
+        """A form by its place on the page, or by the end of its action, or else by a piece of it."""
         if isinstance(which, int):
             return self.forms[which]
-        found = [form for form in self.forms if which in form.action]
+        found = [form for form in self.forms if form.action.endswith(which)]
+        found = found if len(found) == 1 else [form for form in self.forms if which in form.action]
         if len(found) != 1:
             raise AssertionError(f"{len(found)} forms lead to {which!r}; the page has {[form.action for form in self.forms]}")
         return found[0]

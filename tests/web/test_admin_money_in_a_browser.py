@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from app import clock
-from app.models import Case, Payment, Refund, Registration
+from app.models import AuditEntry, Case, Payment, Refund, Registration, StripeEvent
 from app.rules.statuses import RegistrationStatus, Role, SessionStatus
 from app.services import cases, ledger
 from app.transaction import transaction
@@ -27,7 +27,7 @@ def token(app: Flask) -> str:
 
     def fill() -> str:
         with app.app_context():
-            make_user(email="staff@club.example", name="Mere Tūhoe", role=Role.STAFF, password=PASSWORD)
+            make_user(email="staff@club.example", name="Mere Tūhoe", role=Role.ADMIN, password=PASSWORD)
             soon = clock.now() + timedelta(hours=4)
             session = make_club_session(slug="badminton", title="Intermediate badminton for left-handers", starts_at=soon)
             make_club_session(title="Yoga", starts_at=soon, status=SessionStatus.DRAFT)
@@ -42,6 +42,8 @@ def token(app: Flask) -> str:
                 ledger.book(db, "paid", ledger.CLEARING, ledger.revenue("registration"), 123456, "NZD", **names)
                 mismatch = {"problem": "amount", "captured_cents": 123456, "currency": "NZD"}
                 order = {"order_id": payment.order_id, "payment_id": payment.id}
+                payload = {"id": "evt_1", "data": {"object": {"url": "https://checkout.example/" + "a1B2" * 30}}}
+                db.add(StripeEvent(id="evt_1", type="checkout.session.async_payment_succeeded", payload=payload))
                 cases.open_case(db, "a", "payment_mismatch", **order, **mismatch)
                 cases.open_case(db, "b", "refund_failed", payment_id=payment.id, refund=the(Refund).id)
                 cases.open_case(db, "c", "unknown_payment", cents=1200, currency="NZD", payment_intent="pi_" + "a1B2" * 6)
@@ -74,6 +76,35 @@ def test_every_page_fits_a_phone_and_is_readable_by_everybody(page: Any, token: 
             assert page.get_by_role("heading", level=1).inner_text().startswith("Check")
             axe_check(page)
             fits(page)
+
+
+@pytest.mark.parametrize("javascript", [True], indirect=True)
+def test_the_treasurers_lists_and_reports_fit_a_phone_and_are_readable_by_everybody(page: Any) -> None:
+    sign_in(page)
+    days = "from=2026-03-01&to=2026-03-31"
+    for path in ("money/orders", "money/payments?q=max", "money/refunds", "money/ledger", f"money/takings?{days}",
+                 f"money/takings?by=month&{days}", f"money/statement?{days}", "doctor", "inbox/evt_1"):  # fmt: skip
+        for width in (1280, 320):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.goto(f"/admin/{path}").status == 200, path
+            axe_check(page)
+        fits(page)
+
+
+def test_the_books_are_closed_with_javascript_off(page: Any, app: Flask) -> None:
+    sign_in(page)
+    page.get_by_role("link", name="Money", exact=True).click()
+    page.get_by_role("link", name="Statement").click()
+    page.get_by_role("link", name="This month").click()
+    assert "Adds up" in page.inner_text("main") and "NZ$1,234.56" in page.inner_text("main")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="XLSX").click()
+    assert saved.value.suggested_filename == "statement-2026-03-03.xlsx"
+    page.get_by_role("link", name="Orders").click()
+    page.get_by_role("link", name="Maximiliana Featherstonehaugh").click()
+    assert page.get_by_role("heading", level=1).inner_text().startswith("Order ")
+    with app.app_context():
+        assert the(AuditEntry, action="exported").detail["list"] == "statement"
 
 
 def test_a_part_is_refunded_with_javascript_off(page: Any, app: Flask, token: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _
 
 from ...queries.desk_listing import Sort
-from ...rules.statuses import ItemKind, OrderStatus, PaymentStatus, RefundStatus
+from ...rules.statuses import ItemKind, OrderStatus, PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
 
 ORDER_STATES = {
     OrderStatus.PENDING: (_("Not paid"), "amber"),
@@ -40,6 +40,23 @@ KINDS = {
     ItemKind.PRODUCT: _("Products"),
 }
 PROVIDERS = {"stripe": _("Stripe"), "cash": _("Cash"), "bank": _("Bank transfer")}
+BOOKINGS = {
+    RegistrationStatus.REGISTERED: _("Registered"),
+    RegistrationStatus.HELD: _("Paying now"),
+    RegistrationStatus.OFFERED: _("Offered a place"),
+    RegistrationStatus.WAITLISTED: _("On the waitlist"),
+    RegistrationStatus.UNDER_REVIEW: _("Applied"),
+    RegistrationStatus.CANCELLED: _("Cancelled"),
+    RegistrationStatus.EXPIRED: _("Expired"),
+    RegistrationStatus.DECLINED: _("Declined"),
+}
+BOOKING_PAYMENTS = {
+    PaymentState.FREE: _("Free"),
+    PaymentState.PENDING: _("Not paid"),
+    PaymentState.PAID: _("Paid"),
+    PaymentState.PARTIALLY_REFUNDED: _("Partly refunded"),
+    PaymentState.REFUNDED: _("Refunded"),
+}
 SORTS = {
     Sort.NEWEST: _("Newest first"),
     Sort.OLDEST: _("Oldest first"),

@@ -27,10 +27,15 @@ LONGEST_SEARCH = 200
 @staff_only(Role.STAFF)
 def people() -> ResponseReturnValue:
     """Everybody with an account; ``?q=`` searches by name, address or reference, ``?who=`` picks members, students, committee."""
-    text, who = request.args.get("q", "").strip()[:LONGEST_SEARCH], request.args.get("who", "")
-    wanted = Wanted(text, Who(who) if who in set(Who) else Who.ANYBODY)
+    wanted = asked_for()
     page = desk_accounts.accounts(wanted, page_number(), club_today(clock.now()))
-    return render_template("admin/people.html", page=page, wanted=wanted, guests=desk_accounts.guests(text), roles=ROLES)
+    return render_template("admin/people.html", page=page, wanted=wanted, guests=desk_accounts.guests(wanted.text), roles=ROLES)
+
+
+def asked_for() -> Wanted:
+    """The search as asked for, by the list's address or the export's form; a choice that there is not means everybody."""
+    text, who = request.values.get("q", "").strip()[:LONGEST_SEARCH], request.values.get("who", "")
+    return Wanted(text, Who(who) if who in set(Who) else Who.ANYBODY)
 
 
 @bp.get("/people/<int:user_id>")

@@ -55,6 +55,8 @@ ACTIONS = {
     "announced": _("Message sent to people"),
     "announcement_tested": _("Message tried on oneself"),
     "mail_sent_again": _("Letter sent again"),
+    "event_retried": _("Message from Stripe tried again"),
+    "stripe_checked": _("Stripe asked how its webhook is set up"),
     "mail_retried": _("E-mail tried again"),
     "case_closed": _("Case closed"),
     "added_by_hand": _("Added by the committee"),
@@ -98,6 +100,7 @@ ACTIONS = {
     "calendar_address_made": _("New calendar address"),
     "account_deleted": _("Account deleted"),
     "forgotten": _("Name and address removed"),
+    "exported": _("Exported"),
     "dispute_won": _("Dispute won"),
     "dispute_lost": _("Dispute lost"),
     "dispute_needs_response": _("Dispute opened"),
@@ -162,8 +165,8 @@ LATE_WORK = {
 DETAILS = {
     "question": _("question"), "reason": _("reason"), "places": _("places"), "role": _("role"), "devices": _("devices"),
     "resolution": _("decision"), "overbooked": _("past capacity"), "waiting": _("people waiting were passed over"),
-    "means": _("by"), "from": _("from"), "to": _("to"), "passed": _("passed over"),
-    "subject": _("subject"), "recipients": _("people"),
+    "means": _("by"), "from": _("from"), "to": _("to"), "passed": _("passed over"), "subject": _("subject"),
+    "recipients": _("people"), "list": _("list"), "form": _("as"), "rows": _("rows"), "event": _("event"),
 }  # fmt: skip
 """What of an entry's detail is for people to read; the rest is for machines."""
 

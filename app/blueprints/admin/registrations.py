@@ -20,7 +20,7 @@ LONGEST_SEARCH = 200
 def session_registrations(slug: str) -> ResponseReturnValue:
     """Who is in, who waits and who has paid; ``?q=`` searches, ``?status=`` filters. Only staff get links and ids of payments."""
     club_session = desk_sessions.one(slug) or abort(404)
-    wanted, with_payments = _wanted(), may(Role.STAFF)
+    wanted, with_payments = asked_for(), may(Role.STAFF)
     page = desk_registrations.of_session(slug, wanted, page_number(), with_checkouts=with_payments)
     return render_template("admin/session.html", session=club_session, page=page, wanted=wanted, with_payments=with_payments)
 
@@ -29,17 +29,17 @@ def session_registrations(slug: str) -> ResponseReturnValue:
 @staff_only(Role.DESK)
 def registrations() -> ResponseReturnValue:
     """Every booking of every session, for whoever rings up and does not say which."""
-    wanted, with_payments = _wanted(Sort.NEWEST), may(Role.STAFF)
+    wanted, with_payments = asked_for(Sort.NEWEST), may(Role.STAFF)
     page = desk_registrations.everywhere(wanted, page_number(), with_checkouts=False)
     return render_template(
         "admin/registrations.html", page=page, wanted=wanted, with_payments=with_payments, statuses=desk_registrations.IN_ORDER
     )
 
 
-def _wanted(usual: Sort = Sort.STATUS) -> Wanted:
-    """The search as asked for; a status that there is not means any, such a sort the usual one."""
-    status = request.args.get("status", "")
+def asked_for(usual: Sort = Sort.STATUS) -> Wanted:
+    """What address or export's form asks for; a status that there is not means any, such a sort the usual one."""
+    status = request.values.get("status", "")
     known = RegistrationStatus(status) if status in set(RegistrationStatus) else None
-    sort = request.args.get("sort", "")
+    sort = request.values.get("sort", "")
     order = Sort(sort) if sort in set(Sort) else usual
-    return Wanted(request.args.get("q", "").strip()[:LONGEST_SEARCH], known, order)
+    return Wanted(request.values.get("q", "").strip()[:LONGEST_SEARCH], known, order)

@@ -15,16 +15,21 @@ from . import (
     bp,
     cases,
     club_sessions,
+    doctor,
     door,
     holds,
     listings,
     mail_texts,
     memberships,
     money,
+    money_exports,
     money_lists,
+    money_reports,
     people,
+    people_export,
     questions,
     record,
+    registration_export,
     registrations,
     session_actions,
     today,
@@ -35,11 +40,39 @@ from .paging import page_url, sort_url
 from .record_words import WORDS
 
 __all__ = [
-    "actions", "adding", "announcements", "answers", "applications", "audit_log", "booking_changes", "bp", "cases",
-    "club_sessions", "door", "holds", "listings", "mail_texts", "memberships", "money", "money_lists", "people", "questions",
-    "record", "registrations", "session_actions", "today", "walk_ins",
-]  # fmt: skip
+    "actions",
+    "adding",
+    "announcements",
+    "answers",
+    "applications",
+    "audit_log",
+    "booking_changes",
+    "bp",
+    "cases",
+    "club_sessions",
+    "doctor",
+    "door",
+    "holds",
+    "listings",
+    "mail_texts",
+    "memberships",
+    "money",
+    "money_exports",
+    "money_lists",
+    "money_reports",
+    "people",
+    "people_export",
+    "questions",
+    "record",
+    "registration_export",
+    "registrations",
+    "session_actions",
+    "today",
+    "walk_ins",
+]
 
 
 HELPERS = {"may": may, "has_mailbox": has_mailbox, "page_url": page_url, "sort_url": sort_url}
+
+
 bp.context_processor(lambda: {**HELPERS, **WORDS, **MONEY_WORDS})
