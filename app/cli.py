@@ -118,7 +118,7 @@ def purge() -> None:
     """Anonymise what retention says: names and addresses of bookings long past. What the books need stays."""
     from .services import retention
 
-    click.echo(f"{retention.purge()} bookings anonymised.")
+    click.echo(f"{retention.purge()} bookings and orders anonymised.")
 
 
 @click.command("doctor")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, select
 
 from ..extensions import db
 from ..models import ClubSession, OrderItem, OutgoingEmail, Refund, Registration
@@ -99,9 +99,9 @@ def _back(active: tuple[ColumnElement[bool], ...]) -> Select[Any]:
 
 
 def _progress(club_session_id: int) -> Select[Any]:
-    """Letters owed and sent about the cancellation, and the money that went back because of it."""
-    orders = select(_R.order_id).where(_R.club_session_id == club_session_id, _R.order_id.is_not(None))
-    letters = (OutgoingEmail.template == TEMPLATE, OutgoingEmail.order_id.in_(orders))
+    """Letters owed and sent about the bookings of this session, and the money that went back for them because of it."""
+    keys = select(literal(f"{TEMPLATE}:registration:") + cast(_R.id, String)).where(_R.club_session_id == club_session_id)
+    letters = (OutgoingEmail.template == TEMPLATE, OutgoingEmail.dedupe_key.in_(keys))
     lines = select(OrderItem.id).join(_R, _R.id == OrderItem.registration_id).where(_R.club_session_id == club_session_id)
     repaid = (Refund.order_item_id.in_(lines), Refund.reason == REASON, Refund.status != RefundStatus.FAILED)
     to_tell = select(func.count()).select_from(OutgoingEmail).where(*letters)

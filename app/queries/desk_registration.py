@@ -90,6 +90,8 @@ class RegistrationPage:
     by_name: Mapping[str, str]
     asks: bool
     """Whether its session asks anything of its own."""
+    others: Sequence[str]
+    """What else is in its own order, by name."""
 
     @property
     def refunded_cents(self) -> int:
@@ -180,8 +182,7 @@ def page(token: str) -> RegistrationPage | None:
     ).first()
     if row is None:
         return None
-    mine = select(OrderItem.id, Order).join(Order, Order.id == OrderItem.order_id)
-    lines = db.session.execute(mine.where(OrderItem.registration_id == row.Registration.id).order_by(OrderItem.id)).all()
+    lines, others = _lines(row.Registration)
     ids = [line.Order.id for line in lines]
     payments = db.session.execute(select(Payment).where(Payment.order_id.in_(ids)).order_by(Payment.id)).scalars().all()
     # A refund without a line is of a payment that bought nothing: it belongs to the history of everything in the order.
@@ -209,7 +210,17 @@ def page(token: str) -> RegistrationPage | None:
         open_cases=db.session.execute(cases.order_by(Case.id)).scalars().all(),
         by_name=names,
         asks=row.asks,
+        others=others,
     )
+
+
+def _lines(r: Registration) -> tuple[list[Row[Any]], list[str]]:
+    """The booking's own lines with their orders, its differences' too; and what else is in its own order, by name."""
+    columns = select(OrderItem.id, OrderItem.registration_id, OrderItem.description, Order)
+    about = or_(OrderItem.registration_id == r.id, OrderItem.order_id == r.order_id)
+    rows = db.session.execute(columns.join(Order, Order.id == OrderItem.order_id).where(about).order_by(OrderItem.id)).all()
+    mine = [row for row in rows if row.registration_id == r.id]
+    return mine, [row.description for row in rows if row.registration_id != r.id]
 
 
 def token_after_contact(once: str) -> str | None:

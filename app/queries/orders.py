@@ -15,7 +15,7 @@ from ..extensions import db
 from ..models import ClubSession, Order, OrderItem, Payment, Refund, Registration
 from ..rules import refunds
 from ..rules.addresses import has_mailbox
-from ..rules.statuses import ItemKind, OrderStatus, PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
+from ..rules.statuses import ItemKind, OrderStatus, PaymentState, PaymentStatus, RefundStatus, RegistrationStatus, SessionStatus
 from . import item_facts, refund_terms
 from .item_facts import ItemFacts
 from .questions import answer_rows
@@ -52,6 +52,8 @@ class RegistrationView:
     """What the session asked, in its words of then, and what was answered."""
     applied: bool = False
     """Whether it began as an application."""
+    session_cancelled: bool = False
+    """The club has cancelled the session itself."""
 
     @property
     def turned_down(self) -> bool:
@@ -249,5 +251,6 @@ def _item(
             refund_terms=refund_terms.of_booking(c, r),
             answers=answer_rows(r.answers),
             applied=r.applied_at is not None,
+            session_cancelled=c.status is SessionStatus.CANCELLED,
         )
     return ItemView(item.kind, item.description, item.unit_amount_cents, item.quantity, view, facts, tuple(item.lines or ()))

@@ -38,9 +38,14 @@ def lock(db: Session, token: str, *also: int) -> Booking:
     statement = select(ClubSession).where(ClubSession.id.in_({here, *also})).order_by(ClubSession.id).with_for_update()
     sessions = {one.id: one for one in db.execute(statement.execution_options(populate_existing=True)).scalars()}
     mine = select(Registration).where(Registration.id == row.id).execution_options(populate_existing=True)
-    item = select(OrderItem).where(OrderItem.registration_id == row.id, OrderItem.order_id == row.order_id)
     registration = db.execute(mine).scalar_one()
-    return Booking(registration, order, db.execute(item).scalar_one(), sessions[here], sessions)
+    return Booking(registration, order, line_of(db, registration), sessions[here], sessions)
+
+
+def line_of(db: Session, registration: Registration) -> OrderItem:
+    """The line of the booking's own order that it is."""
+    own = (OrderItem.registration_id == registration.id, OrderItem.order_id == registration.order_id)
+    return db.execute(select(OrderItem).where(*own)).scalar_one()
 
 
 def lock_orders(db: Session, registration_id: int) -> Order:

@@ -15,9 +15,9 @@ from .. import clock
 from ..models import ClubSession, Order, OrderItem, Registration
 from ..queries import refund_terms
 from ..rules.refusals import OrderNotOpen
-from ..rules.statuses import ACTIVE, TAKEN, UNDECIDED, WAITING, OrderStatus, RegistrationStatus
+from ..rules.statuses import TAKEN, UNDECIDED, WAITING, OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
-from . import audit, bookings, calendars, difference_item, letters, orders, paying_back, places, waitlist
+from . import audit, bookings, calendars, difference_item, letters, order_ends, orders, paying_back, places, waitlist
 
 _S = RegistrationStatus
 CANCELLABLE = WAITING | UNDECIDED | {_S.OFFERED, _S.REGISTERED}
@@ -29,7 +29,7 @@ def cancel_order(
 ) -> int:
     """Cancel every registration of a settled order; returns the cents that go back now, by the session's terms.
 
-    ``booking``: only the one with this token; the order ends with its last one.
+    ``booking``: only the one with this token; the order ends with the last thing in it.
     ``when_replaced``: too late for a refund, but refund it if somebody takes the place. Raises OrderNotOpen when nothing of
     it can be cancelled any more.
     """
@@ -44,9 +44,7 @@ def cancel_order(
         back = [_cancel_item(db, item, actor, now, when_replaced, struck) for item in items]
         if all(cents is None for cents in back):
             raise OrderNotOpen
-        if not _still_booked(db, order.id):
-            orders.move(db, order.id, OrderStatus.CANCELLED, hold_expires_at=None)
-            audit.record(db, actor, "cancelled", "order", order.id)
+        order_ends.end_if_over(db, order, OrderStatus.CANCELLED, actor)
         total = sum(cents or 0 for cents in back)
         template, only = "refunded_cancelled" if total else "cancelled", items[0].id if booking is not None else None
         key = f"order:{order.id}" if only is None else f"item:{only}"
@@ -60,12 +58,6 @@ def _items(db: Session, order_id: int, booking: str | None) -> Sequence[OrderIte
     if booking is not None:
         lines = lines.where(Registration.token == booking)
     return db.execute(lines.where(OrderItem.order_id == order_id).order_by(OrderItem.id)).scalars().all()
-
-
-def _still_booked(db: Session, order_id: int) -> bool:
-    """Whether another booking of the order goes on."""
-    active = select(Registration.id).where(Registration.order_id == order_id, Registration.status.in_(ACTIVE))
-    return db.execute(active.limit(1)).first() is not None
 
 
 def _cancel_item(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from ..models import ClubSession, Order, OrderItem, Registration
 from ..rules.statuses import OrderStatus, RegistrationStatus, SessionStatus
-from . import audit, letters, places, refund_marks, waitlist
+from . import audit, bookings, letters, places, refund_marks, waitlist
 from .writes import changed
 
 
@@ -50,7 +50,8 @@ def release(db: Session, item: OrderItem, registration: Registration, actor: str
     places.release(db, registration.club_session_id, item.added_places)
     audit.record(db, actor, "added_places_ended", "registration", registration.id, places=item.added_places, cents=cents)
     if registration.order_id is not None:
-        letters.owe_order_letter(db, "booking_changed", registration.order_id, key=f"ended:{item.id}")
+        only = bookings.line_of(db, registration).id
+        letters.owe_order_letter(db, "booking_changed", registration.order_id, key=f"ended:{item.id}", only=only)
     waitlist.deal(db, registration.club_session_id, actor, freed=item.added_places)
 
 

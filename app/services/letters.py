@@ -19,11 +19,11 @@ from ..queries import item_facts, refund_terms
 from ..queries.item_facts import ItemFacts
 from ..queries.orders import waitlist_position
 from ..rules import offers
-from ..rules.statuses import RegistrationStatus
+from ..rules.statuses import ENDED, RegistrationStatus
 from . import outbox, people, refund_ways
 
 STARTS_MEMBERSHIP = ("confirmation", "membership_started", "purchased")
-"""Mails that may bring a new member the link where a password is chosen."""
+"""Mails that may bring a new member the link where a password is chosen. They say what there is now."""
 
 
 def owe_order_letter(
@@ -114,7 +114,8 @@ def _context(
     }
     for item, registration, club_session, position in rows:
         line = _item(item)
-        if item.id not in lost and registration is not None and club_session is not None:
+        ended = may_sign_up and registration is not None and registration.status in ENDED
+        if item.id not in lost and not ended and registration is not None and club_session is not None:
             line["session"] = _session(settings.site_url, registration, club_session, position)
             if registration.id in struck:
                 line["session"] |= {"calendar_cancelled": True, "calendar_sequence": struck[registration.id]}

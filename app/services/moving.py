@@ -90,7 +90,8 @@ def change_places(token: str, wanted: int, settlement: Settlement, actor: str) -
             db, actor, "places_changed", "registration", registration.id, **detail, overbooked=over, once=settlement.once
         )
         key = f"{registration.id}:{settlement.once}"
-        letters.owe_order_letter(db, "booking_changed", booking.order.id, key=key, refund_cents=back or None)
+        only = booking.item.id
+        letters.owe_order_letter(db, "booking_changed", booking.order.id, key=key, refund_cents=back or None, only=only)
         waitlist.deal(db, here.id, actor, freed=max(0, before - wanted))
         return Changed(back)
 
@@ -133,4 +134,5 @@ def _tell_moved(db: Session, booking: Booking, old: ClubSession, struck: int, ba
     """One mail with the new entry for the calendar, and the old one struck out."""
     left = letters.left_session(booking.registration, old, struck)
     key = f"{booking.registration.id}:{once}"
-    letters.owe_order_letter(db, "moved", booking.order.id, key=key, refund_cents=back or None, left=left)
+    only, back_cents = booking.item.id, back or None
+    letters.owe_order_letter(db, "moved", booking.order.id, key=key, refund_cents=back_cents, left=left, only=only)

@@ -39,6 +39,7 @@ from . import (
     refund_marks,
     registration_quotes,
     resale,
+    unpaid_ends,
     waitlist,
 )
 from .items import Buyer, ItemHandler, OrderKey, Recorded, Reserved, Wanted
@@ -190,8 +191,7 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
 
     def release(self, db: Session, item: OrderItem, ended: OrderStatus, actor: str) -> None:
         """Give back the place or the waitlist spot of a registration that has not been paid."""
-        club_session_id = self.club_session_id(db, item)
-        db.execute(select(ClubSession.id).where(ClubSession.id == club_session_id).with_for_update())
+        session_status = self._locked_session_status(db, item)
         registration = self._registration(db, item)
         if item.order_id != registration.order_id:
             return difference_item.release(db, item, registration, actor)
@@ -205,6 +205,8 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
         elif before is RegistrationStatus.WAITLISTED:
             places.leave_waitlist(db, registration.club_session_id, registration.places)
         audit.record(db, actor, status, "registration", registration.id, places=registration.places)
+        if session_status is SessionStatus.CANCELLED:
+            unpaid_ends.tell(db, item, registration.id)
         waitlist.deal(db, registration.club_session_id, actor, freed=registration.places if before in TAKEN else 0)
 
     def club_session_id(self, db: Session, item: OrderItem) -> int | None:

@@ -45,4 +45,5 @@ def _pay_back(db: Session, registration_id: int, actor: str) -> None:
     cents = paying_back.owe_for_booking(db, registration, registration.amount_paid_cents, "replaced", actor)
     audit.record(db, actor, "replaced", "registration", registration_id, cents=cents)
     if registration.order_id is not None and cents:
-        letters.owe_order_letter(db, "replaced", registration.order_id, key=f"replaced:{registration_id}", refund_cents=cents)
+        only, key = bookings.line_of(db, registration).id, f"replaced:{registration_id}"
+        letters.owe_order_letter(db, "replaced", registration.order_id, key=key, refund_cents=cents, only=only)

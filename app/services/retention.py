@@ -1,4 +1,4 @@
-"""Forgets people whom the club no longer needs to know: names, addresses and answers of bookings long past.
+"""Forgets people whom the club no longer needs to know: names, addresses and answers of bookings and orders long past.
 
 Called by `flask purge`. Amounts, dates and references stay, because the books need them.
 """
@@ -8,12 +8,23 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
-from ..models import BookingNote, ClubSession, Order, OrderItem, OutgoingEmail, Payment, Registration, StripeEvent
-from ..rules.statuses import ACTIVE, RegistrationStatus
+from ..models import (
+    BookingNote,
+    ClubSession,
+    ListingPurchase,
+    Membership,
+    Order,
+    OrderItem,
+    OutgoingEmail,
+    Payment,
+    Registration,
+    StripeEvent,
+)
+from ..rules.statuses import ACTIVE, OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
 from . import audit
 
@@ -26,11 +37,12 @@ FORGOTTEN = "(forgotten)"
 
 
 def purge() -> int:
-    """Anonymise every booking whose session ended longer ago than KEEP; returns how many. Repeating it changes nothing more."""
+    """Anonymise what ended longer ago than KEEP: bookings, and orders without one; how many. Again, it changes nothing more."""
     _empty_events()
     done = 0
-    while batch := _purge_batch():
-        done += batch
+    for purge_batch in (_purge_batch, _purge_orders):
+        while batch := purge_batch():
+            done += batch
     return done
 
 
@@ -59,15 +71,51 @@ def _purge_batch() -> int:
         return len(rows)
 
 
+@retried
+def _purge_orders() -> int:
+    """Orders of other things than bookings: a membership, a host's fee. Kept while what they bought was of use until KEEP ago."""
+    since = clock.now() - KEEP
+    booked = exists().where(OrderItem.order_id == Order.id, OrderItem.registration_id.is_not(None))
+    member = exists().where(
+        OrderItem.order_id == Order.id, Membership.order_item_id == OrderItem.id, Membership.ends_on >= since.date()
+    )
+    hosts = exists().where(
+        OrderItem.order_id == Order.id, ListingPurchase.order_item_id == OrderItem.id,
+        ClubSession.id == ListingPurchase.club_session_id, ClubSession.ends_at >= since,
+    )  # fmt: skip
+    old = (Order.created_at < since, Order.name != FORGOTTEN, Order.status != OrderStatus.PENDING)
+    with transaction() as db:
+        due = select(Order.id).where(*old, ~booked, ~member, ~hosts).order_by(Order.id).limit(BATCH)
+        ids = db.execute(due).scalars().all()
+        for order_id in ids:
+            _forget_order(db, order_id, f"forgotten-order-{order_id}@invalid.example")
+            audit.record(db, audit.COMMAND, "forgotten", "order", order_id)
+        return len(ids)
+
+
 def forget(db: Session, registration_id: int, order_id: int | None, actor: str) -> None:
-    """Anonymise one booking and its order inside the caller's transaction. Also called when somebody deletes their account."""
+    """Anonymise one booking inside the caller's transaction, and its order with the last booking of it.
+
+    Also called when somebody deletes their account.
+    """
     address = f"forgotten-{registration_id}@invalid.example"
     values: dict[str, Any] = {"name": FORGOTTEN, "email": address, "answers": {}, "user_id": None}
     db.execute(update(Registration).where(Registration.id == registration_id).values(values))
     db.execute(delete(BookingNote).where(BookingNote.registration_id == registration_id))
     differences = select(OrderItem.order_id).where(OrderItem.registration_id == registration_id)
     for each in {order_id, *db.execute(differences).scalars()} - {None}:
-        db.execute(update(Order).where(Order.id == each).values(name=FORGOTTEN, email=address, user_id=None))
-        db.execute(update(Payment).where(Payment.order_id == each).values(params={}))  # held the address for Stripe
-        db.execute(delete(OutgoingEmail).where(OutgoingEmail.order_id == each))
+        if not _still_booked(db, each):
+            _forget_order(db, each, address)
     audit.record(db, actor, "forgotten", "registration", registration_id)
+
+
+def _still_booked(db: Session, order_id: int | None) -> bool:
+    """Whether a booking of the order is not forgotten: its person may still ask."""
+    known = select(Registration.id).join(OrderItem, OrderItem.registration_id == Registration.id)
+    return db.execute(known.where(OrderItem.order_id == order_id, Registration.name != FORGOTTEN).limit(1)).first() is not None
+
+
+def _forget_order(db: Session, order_id: int | None, address: str) -> None:
+    db.execute(update(Order).where(Order.id == order_id).values(name=FORGOTTEN, email=address, user_id=None))
+    db.execute(update(Payment).where(Payment.order_id == order_id).values(params={}))  # held the address for Stripe
+    db.execute(delete(OutgoingEmail).where(OutgoingEmail.order_id == order_id))

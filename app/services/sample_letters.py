@@ -97,6 +97,12 @@ def _refunded() -> list[Facts]:
     return [fact for way in ways for fact in _booking(refund={"amount_cents": 2 * PRICE_CENTS, "by_hand_cents": way})]
 
 
+def _session_cancelled() -> list[Facts]:
+    """Paid, free, and still being paid: by itself, and in an order with other things."""
+    unpaid = [fact for rest in (False, True) for fact in _booking(paid=False, unpaid=True, rest_ended=rest)]
+    return [*_refunded(), *_booking(paid=False), *unpaid]
+
+
 def _confirmation() -> list[Facts]:
     joined = _order(
         _item("Social badminton", 1, 800, session=_session(places=1)),
@@ -227,7 +233,7 @@ _SAMPLES: dict[str, Callable[[], list[Facts]]] = {
     "cancelled": lambda: [*_booking(), *_booking(paid=False)],
     "refunded_cancelled": _refunded,
     "replaced": _refunded,
-    "session_cancelled": lambda: [*_refunded(), *_booking(paid=False)],
+    "session_cancelled": _session_cancelled,
     "refunded_by_staff": _refunded,
     "refunded_late": _refunded,
     "refunded_double": _refunded,

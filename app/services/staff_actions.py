@@ -14,7 +14,7 @@ from ..models import Registration
 from ..rules.refusals import InvalidInput, OrderNotOpen, words
 from ..rules.statuses import TAKEN, OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
-from . import audit, bookings, calendars, cancelling, difference_item, letters, orders, paying_back, waitlist
+from . import audit, bookings, calendars, cancelling, difference_item, letters, order_ends, paying_back, waitlist
 
 CANCELLABLE = cancelling.CANCELLABLE
 LETTERS = {RegistrationStatus.REGISTERED: "confirmation", RegistrationStatus.WAITLISTED: "waitlisted"}
@@ -35,13 +35,15 @@ def refund(token: str, cents: int, reason: str, actor: str, *, once: str) -> int
         owed = _owe(db, registration, cents, reason, actor)
         audit.record(db, actor, "refunded_by_staff", "registration", registration.id, cents=owed, reason=reason, once=once)
         key = f"staff:{registration.id}:{once}"
-        letters.owe_order_letter(db, "refunded_by_staff", order.id, key=key, refund_cents=owed)
+        letters.owe_order_letter(db, "refunded_by_staff", order.id, key=key, refund_cents=owed, only=booking.item.id)
         return owed
 
 
 @retried
 def cancel(token: str, refund_cents: int, reason: str, actor: str, *, once: str) -> int:
-    """Cancel a booking and refund ``refund_cents`` of it; the place is dealt on. Returns what is owed now.
+    """Cancel a booking and refund ``refund_cents`` of it; the place is dealt on, and whatever else is in its order goes on.
+
+    Returns what is owed now.
 
     Raises OrderNotOpen when it cannot be cancelled any more, InvalidInput when that much is not left or no reason is given.
     """
@@ -59,12 +61,12 @@ def cancel(token: str, refund_cents: int, reason: str, actor: str, *, once: str)
         cancelling.give_back(db, registration, before)
         detail = {"reason": reason, "cents": owed, "once": once}
         audit.record(db, actor, "cancelled", "registration", registration.id, places=registration.places, **detail)
-        orders.move(db, order.id, OrderStatus.CANCELLED, hold_expires_at=None)
+        order_ends.end_if_over(db, order, OrderStatus.CANCELLED, actor)
         confirmed = before is RegistrationStatus.REGISTERED
         struck = {registration.id: calendars.strike_out(db, registration.club_session_id)} if confirmed else {}
         letters.owe_order_letter(
             db, "refunded_cancelled" if owed else "cancelled", order.id, key=f"staff:{registration.id}",
-            refund_cents=owed or None, struck=struck,
+            refund_cents=owed or None, struck=struck, only=booking.item.id,
         )  # fmt: skip
         difference_item.let_go(db, registration.id, clock.now())
         freed = registration.places if before in TAKEN else 0

@@ -19,7 +19,7 @@ from ..models import ClubSession, Order, Registration
 from ..rules.refusals import InvalidInput, SessionNotFound, words
 from ..rules.statuses import ACTIVE, SESSION_MOVES, TAKEN, UNDECIDED, OrderStatus, RegistrationStatus, SessionStatus, sources
 from ..transaction import end_read, retried, transaction
-from . import audit, bookings, calendars, difference_item, letters, orders, paying_back, places, waitlist
+from . import audit, bookings, calendars, difference_item, letters, order_ends, paying_back, places, waitlist
 from .writes import changed
 
 BATCH = 200
@@ -121,7 +121,7 @@ def _end(registration_id: int, cancelled: bool) -> bool:
 
 
 def _wish_to_end(db: Session, order: Order) -> bool:
-    """The hold's own end does the rest: expire at Stripe, look, release or refund."""
+    """The hold's own end does the rest: expire at Stripe, look, then release the whole order, or refund this line of it."""
     not_yet = (Order.id == order.id, Order.cancel_requested_at.is_(None))
     return changed(db, update(Order).where(*not_yet).values(cancel_requested_at=clock.now()))
 
@@ -142,15 +142,16 @@ def _end_registration(db: Session, registration: Registration, status: Registrat
 def _end_order(
     db: Session, order: Order, cancelled: bool, owed: int, registration: Registration, confirmed: bool
 ) -> None:
+    """The order ends with the last thing in it; the letter is about this booking alone."""
     target = OrderStatus.CANCELLED if cancelled or order.status is OrderStatus.PAID else OrderStatus.EXPIRED
-    if orders.move(db, order.id, target, hold_expires_at=None):
-        audit.record(db, audit.WORKER, target, "order", order.id)
+    order_ends.end_if_over(db, order, target, audit.WORKER)
     over = "waitlist_over" if registration.applied_at is None else "application_over"
     template = "session_cancelled" if cancelled else over
     extra: dict[str, Any] = {"refund_cents": owed} if owed else {}
     if confirmed:  # it is in their calendar; cancelling the session has moved its number on already
         extra["struck"] = {registration.id: calendars.current(db, registration.club_session_id)}
-    letters.owe_order_letter(db, template, order.id, key=f"registration:{registration.id}", **extra)
+    only = bookings.line_of(db, registration).id
+    letters.owe_order_letter(db, template, order.id, key=f"registration:{registration.id}", only=only, **extra)
 
 
 @retried

@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
-from app.models import LedgerEntry, Order, OutgoingEmail, Payment, Registration, StripeEvent
-from app.services import health_check, reconciling, retention
-from tests.support.booking import balances, begin, work
+from app.models import AuditEntry, ClubSession, LedgerEntry, Order, OutgoingEmail, Payment, Registration, StripeEvent
+from app.services import checkout, health_check, reconciling, retention
+from app.services.memberships import Joiner
+from app.transaction import transaction
+from tests.support.booking import balances, begin, order_of, work
 from tests.support.clock import FakeClock
-from tests.support.factories import make_club_session
+from tests.support.factories import make_club_session, make_plan
+from tests.support.parts import booking, come, paid, pay
 from tests.support.rows import all_of, count_of, the
 
 LONG = retention.KEEP + timedelta(days=8)
@@ -70,3 +74,40 @@ def test_repeated_event_is_still_known_when_its_words_are_forgotten(long_ago: No
         stripe_simulator.control.repeat(row.id)
     assert {status for _, status in stripe_simulator.deliver()} == {200}
     assert len(all_of(StripeEvent)) == len(known) and not any(row.payload for row in all_of(StripeEvent))
+
+
+@pytest.mark.databases("sqlite")
+def test_order_is_forgotten_with_its_last_booking(
+    stripe_simulator: Any, app: Flask, clock: FakeClock
+) -> None:
+    early, late = make_club_session(), make_club_session()
+    with transaction() as session:
+        onward = {"starts_at": late.starts_at + timedelta(days=90), "ends_at": late.ends_at + timedelta(days=90)}
+        session.execute(update(ClubSession).where(ClubSession.id == late.id).values(onward))
+    token = paid(stripe_simulator, early, late, email="ana.lee@example.org")
+    clock.advance(days=retention.KEEP.days + 30)
+    assert retention.purge() == 1
+    assert (order_of(token).name, booking(token, early).name, booking(token, late).name) == ("Ana Lee", "(forgotten)", "Ana Lee")
+    clock.advance(days=90)
+    assert retention.purge() == 1
+    order = order_of(token)
+    assert order.name == "(forgotten)" and "ana" not in order.email and count_of(OutgoingEmail) == 0
+    assert the(Payment).params == {} and retention.purge() == 0 and health_check.findings() == []
+
+
+@pytest.mark.databases("sqlite")
+def test_order_without_a_booking_is_forgotten_long_after_what_it_bought(
+    stripe_simulator: Any, app: Flask, clock: FakeClock
+) -> None:
+    plan, email = make_plan(price_cents=1500), "ana.lee@example.org"
+    token = checkout.begin_membership(plan.slug, Joiner("Ana Lee", email, 1500, "joins")).order_token
+    pay(stripe_simulator, token)
+    come(stripe_simulator)
+    clock.advance(days=retention.KEEP.days + 30)
+    assert retention.purge() == 0 and order_of(token).name == "Ana Lee", "the membership ended less than two years ago"
+    clock.advance(days=366)
+    assert retention.purge() == 1
+    order = order_of(token)
+    assert order.name == "(forgotten)" and "ana" not in order.email and order.total_cents == 1500
+    assert (the(Payment).params, count_of(OutgoingEmail), retention.purge()) == ({}, 0, 0)
+    assert the(AuditEntry, action="forgotten").subject_kind == "order" and count_of(Order) == 1

@@ -216,9 +216,9 @@ def test_backup_says_its_size_and_never_overwrites(flask: Callable[..., Result],
 
 def test_purge_says_how_many_it_forgot(flask: Callable[..., Result], clock: FakeClock) -> None:
     begin(make_free_club_session(), expected_price_cents=0)
-    assert flask("purge").output == "0 bookings anonymised.\n"
+    assert flask("purge").output == "0 bookings and orders anonymised.\n"
     clock.advance(days=3 * 365)
-    assert flask("purge").output == "1 bookings anonymised.\n" and the(Registration).name == "(forgotten)"
+    assert flask("purge").output == "1 bookings and orders anonymised.\n" and the(Registration).name == "(forgotten)"
 
 
 def test_readyz_tells_the_age_of_due_work_and_when_the_last_webhook_came(
