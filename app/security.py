@@ -27,6 +27,8 @@ from .services import sign_ins
 View = TypeVar("View", bound=Callable[..., Any])
 
 MAX_BODY = 512 * 1024
+REDIS_PATIENCE = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
+"""Seconds. Longer, and signing in would hang with it."""
 RANK = {Role.NONE: 0, Role.DESK: 1, Role.STAFF: 2, Role.ADMIN: 3}
 
 
@@ -167,6 +169,7 @@ def init_security(app: Flask, settings: Settings) -> None:
         TRUSTED_HOSTS=[settings.host, "localhost", "127.0.0.1", "[::1]"],
         WTF_CSRF_TIME_LIMIT=12 * 3600,
         RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
+        RATELIMIT_STORAGE_OPTIONS=REDIS_PATIENCE if settings.redis_url else {},
         RATELIMIT_ENABLED=True,
     )
     app.url_map.converters.update(slug=SlugConverter, token=TokenConverter, event=EventConverter)

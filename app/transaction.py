@@ -24,6 +24,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 TRIES = 6
+POSTGRESQL_PATIENCE = {"lock_timeout": 8_000, "statement_timeout": 20_000, "idle_in_transaction_session_timeout": 60_000}
+"""Milliseconds, for each connection of ours: for a lock, for a statement with its locks, and for a transaction that does nothing
+(its process hangs) before the server ends it. What runs into one is answered with 503 and Retry-After."""
 _open: ContextVar[bool] = ContextVar("muster_transaction_open", default=False)
 
 
@@ -74,9 +77,10 @@ def is_conflict(error: DBAPIError) -> bool:
     """True for what a repeat can cure: deadlock, serialization failure, SQLite busy, a reference drawn twice.
 
     On PostgreSQL also a row that somebody else inserted since we looked (23505): the repeat finds it when it looks.
+    Not a lock that could not be had in time: whoever waited that long is asked to come again, and does not queue once more.
     """
     sqlstate = getattr(error.orig, "sqlstate", None)
-    if sqlstate in ("40001", "40P01", "55P03", "23505"):
+    if sqlstate in ("40001", "40P01", "23505"):
         return True
     text = str(error.orig)
     return isinstance(error, IntegrityError) and "reference" in text and "nique" in text.lower() or "database is locked" in text
@@ -107,6 +111,21 @@ def prepare_engine(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
+    else:
+        event.listen(engine, "connect", _postgresql_connect)
+
+
+def _postgresql_connect(connection: Any, _record: Any) -> None:
+    connection.autocommit = True  # so that a rollback does not take the settings back
+    connection.execute("; ".join(f"SET {name} = {milliseconds}" for name, milliseconds in POSTGRESQL_PATIENCE.items()))
+    connection.autocommit = False
+
+
+def without_patience(connection: Connection) -> None:
+    """Let this connection's statements take as long as they take, as a migration of a large table must. Locks keep their limit,
+    so that a migration that cannot have one gives up instead of holding up everybody behind it."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET statement_timeout = 0")
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:

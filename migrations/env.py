@@ -9,6 +9,7 @@ from flask import current_app
 
 from app import jobs
 from app.extensions import Base, db
+from app.transaction import without_patience
 
 
 def is_ours(_object: Any, name: str | None, kind: str, reflected: bool, _compare_to: Any) -> bool:
@@ -20,6 +21,8 @@ def run() -> None:
     """Run the revisions asked for, then bring the job engine's own tables up to date when the schema moved."""
     moved: list[bool] = []
     with db.engine.connect() as connection:
+        without_patience(connection)
+        connection.commit()
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,

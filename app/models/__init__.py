@@ -20,6 +20,7 @@ from .payments import Payment, Refund
 from .questions import Question
 from .reconciliations import Reconciliation
 from .registrations import Registration
+from .session_changes import SessionChange
 from .stripe_events import StripeEvent
 from .users import User
 
@@ -50,6 +51,7 @@ __all__ = [
     "Refund",
     "Registration",
     "SecondFactor",
+    "SessionChange",
     "SignIn",
     "StripeEvent",
     "TokenPurpose",

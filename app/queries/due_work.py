@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, or_, select
 
 from ..extensions import db
-from ..models import Order, OutgoingEmail, Payment, Refund, StripeEvent
+from ..models import Order, OutgoingEmail, Payment, Refund, SessionChange, StripeEvent
 from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus, RefundStatus
 from . import webhooks
 
@@ -37,6 +37,7 @@ def ages(now: datetime) -> dict[str, int]:
         "events": select(func.min(StripeEvent.created_at)).where(
             StripeEvent.processed_at.is_(None), StripeEvent.attempts < EVENT_TRIES
         ),
+        "changes": select(func.min(SessionChange.created_at)).where(SessionChange.told_at.is_(None)),
     }
     row = db.session.execute(select(*(statement.scalar_subquery().label(name) for name, statement in oldest.items()))).one()
     return {name: max(0, int((now - moment).total_seconds())) if moment else 0 for name, moment in row._mapping.items()}

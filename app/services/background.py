@@ -5,6 +5,7 @@ from __future__ import annotations
 from .. import jobs
 from . import (
     baskets,
+    changed_sessions,
     comparing,
     holds,
     item_kinds,
@@ -30,6 +31,7 @@ def register() -> None:
     jobs.register_job("send_email", outbox.send_owed)
     jobs.register_job("send_refund", refunds.send_owed)
     jobs.register_job(comparing.JOB, comparing.run)
+    jobs.register_job(changed_sessions.JOB, changed_sessions.run)
     jobs.register_scan("holds ended", holds.end_due_holds)
     jobs.register_scan("offers ended", offers.expire_due_offers)
     jobs.register_scan("sessions wound up", winding_up.wind_up)
@@ -43,6 +45,7 @@ def register() -> None:
     jobs.register_scan("books compared", reconciling.reconcile_if_due)
     jobs.register_scan("memberships ending", membership_reminders.remind_due)
     jobs.register_scan("baskets forgotten", baskets.forget_old)
+    jobs.register_scan("changes told", changed_sessions.tell_due)
     jobs.register_scan("mails sent", outbox.send_due)
     for template in ("offer", "accepted"):
         outbox.after_sent(template, waitlist.start_clock)

@@ -5,7 +5,7 @@ Called by registrations, fulfilment, refunds and cancellation. The words are in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -56,6 +56,24 @@ def owe_with(db: Session, template: str, order_id: int, key: str, **more: Any) -
     outbox.owe(db, dedupe_key=key, to=order.email, template=template, context=_context(db, order) | more, order_id=order_id)
 
 
+def about_bookings(db: Session, registration_ids: Collection[int]) -> list[tuple[Registration, Order, dict[str, Any]]]:
+    """What a mail about each of these bookings alone says, by the order it was made with. One statement for all of them."""
+    rows = db.execute(
+        select(Registration, Order, OrderItem, ClubSession, waitlist_position())
+        .join(Order, Order.id == Registration.order_id)
+        .join(OrderItem, (OrderItem.order_id == Order.id) & (OrderItem.registration_id == Registration.id))
+        .join(ClubSession, ClubSession.id == Registration.club_session_id)
+        .where(Registration.id.in_(registration_ids))
+        .order_by(Registration.id, OrderItem.id)
+    )
+    found: dict[int, tuple[Registration, Order, dict[str, Any]]] = {}
+    for registration, order, item, club_session, position in rows:
+        _, _, context = found.setdefault(registration.id, (registration, order, _of_order(order)))
+        line = _item(item) | {"session": _session(current_settings().site_url, registration, club_session, position)}
+        context["items"].append(line)
+    return list(found.values())
+
+
 def left_session(registration: Registration, club_session: ClubSession, struck: int) -> dict[str, Any]:
     """The session that a booking leaves, to be told of and struck out of the person's calendar under the number ``struck``."""
     left = _session(current_settings().site_url, registration, club_session, 0)
@@ -101,17 +119,7 @@ def _context(
 ) -> dict[str, Any]:
     settings, rows = current_settings(), [row for row in _lines(db, order.id) if only in (None, row[0].id)]
     facts = item_facts.of_order(db, order.id, (item.kind for item, *_ in rows))
-    context: dict[str, Any] = {
-        "site_name": settings.site_name,
-        "name": order.name,
-        "order_reference": order.reference,
-        "order_url": f"{settings.site_url}/orders/{order.token}",
-        "currency": order.currency,
-        "total_cents": order.total_cents,
-        "paid_at": order.paid_at.isoformat() if order.paid_at else None,
-        "pay_by": order.hold_expires_at.isoformat() if order.hold_expires_at else None,
-        "items": [],
-    }
+    context = _of_order(order)
     for item, registration, club_session, position in rows:
         line = _item(item)
         ended = may_sign_up and registration is not None and registration.status in ENDED
@@ -127,6 +135,22 @@ def _context(
     if lost:
         context["lost"] = [item.description for item, *_ in rows if item.id in lost]
     return context
+
+
+def _of_order(order: Order) -> dict[str, Any]:
+    """What every mail about an order says, with no line in it yet."""
+    settings = current_settings()
+    return {
+        "site_name": settings.site_name,
+        "name": order.name,
+        "order_reference": order.reference,
+        "order_url": f"{settings.site_url}/orders/{order.token}",
+        "currency": order.currency,
+        "total_cents": order.total_cents,
+        "paid_at": order.paid_at.isoformat() if order.paid_at else None,
+        "pay_by": order.hold_expires_at.isoformat() if order.hold_expires_at else None,
+        "items": [],
+    }
 
 
 def _lines(db: Session, order_id: int) -> Sequence[Row[OrderItem, Registration, ClubSession, int]]:

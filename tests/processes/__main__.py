@@ -19,6 +19,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kill-every", type=int, default=8, help="about how many people are done between two kills")
+    parser.add_argument("--sites", type=int, default=1, help="so many machines around the one database")
     return parser
 
 
@@ -32,8 +33,9 @@ def main() -> int:
             made = sqlite_database(run, there) if given.database == "sqlite" else postgres_database(run, "storm")
             url = stack.enter_context(made)
             outcome = blow(
-                url, there, people=given.people, seed=given.seed, at_once=given.at_once, kill_every=given.kill_every
-            )
+                url, there, people=given.people, seed=given.seed, at_once=given.at_once, kill_every=given.kill_every,
+                sites=given.sites,
+            )  # fmt: skip
     finally:
         postgres.stop(run.directory)
         run.end()

@@ -1,11 +1,14 @@
-"""Starts the site, its workers and the local Stripe as processes of their own, kills some of them, and ends what it started.
+"""Starts the sites, their workers and the local Stripe as processes of their own, kills some of them, and ends what it started.
 
+With several sites it is several machines around one database and one mail server: each has a gunicorn, a worker, and a disk of
+its own with a copy of the code, an instance folder and temporary files, so that what one needs of another's disk is missed.
 Called by the storm. Nothing is ended but by the id of a process that was started here, or of a child of one.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,17 +30,20 @@ LONGEST = 60.0
 
 
 class House:
-    """One club's processes around one database. ``killed`` counts by kind."""
+    """One club's processes around one database. ``killed`` counts by kind; a "machine" is a whole gunicorn with its children."""
 
-    def __init__(self, database_url: str, directory: Path, workers: int = 2) -> None:
-        self.site_port, self.stripe_port = free_port(), free_port()
-        self.site, self.stripe = f"http://127.0.0.1:{self.site_port}", f"http://127.0.0.1:{self.stripe_port}"
+    def __init__(self, database_url: str, directory: Path, workers: int = 2, sites: int = 1) -> None:
+        self.ports, self.stripe_port = [free_port() for _ in range(sites)], free_port()
+        self.sites, self.stripe = [f"http://127.0.0.1:{port}" for port in self.ports], f"http://127.0.0.1:{self.stripe_port}"
+        self.site = self.sites[0]
+        """Where mails and Stripe lead: the address of the club, behind which any site may answer."""
         self.mail, self.database_url = directory / "mail", database_url
-        self.killed = {"gunicorn": 0, "worker": 0}
+        self.killed = {"gunicorn": 0, "worker": 0, "machine": 0}
+        self._machines = [ROOT] if sites == 1 else [_machine(directory / f"machine-{number}") for number in range(sites)]
         self._log: IO[bytes] = (directory / "processes.log").open("wb")
         self._workers: list[subprocess.Popen[bytes]] = []
         self._wanted_workers = workers
-        self._gunicorn: subprocess.Popen[bytes] | None = None
+        self._gunicorns: list[subprocess.Popen[bytes]] = []
         self._simulator: subprocess.Popen[bytes] | None = None
 
     def settings(self) -> Settings:
@@ -56,20 +62,17 @@ class House:
         self.wait_for(f"{self.stripe}/_control/now")
 
     def open_site(self) -> None:
-        """Start gunicorn and the workers, as after a reboot."""
-        self._gunicorn = self._start(
-            "-m", "gunicorn", "wsgi:app", "--workers", "2", "--threads", "4", "--bind", f"127.0.0.1:{self.site_port}",
-            "--log-level", "critical",
-        )  # fmt: skip
-        self._workers = [self._start_worker() for _ in range(self._wanted_workers)]
-        self.wait_for(f"{self.site}/readyz")
+        """Start each gunicorn and the workers, as after a reboot."""
+        self._gunicorns = [self._start_gunicorn(number) for number in range(len(self.ports))]
+        self._workers = [self._start_worker(number) for number in range(self._wanted_workers)]
+        for site in self.sites:
+            self.wait_for(f"{site}/readyz")
 
     def close_site(self) -> None:
-        """End gunicorn and the workers as an operator would."""
-        for process in [self._gunicorn, *self._workers]:
-            if process is not None:
-                end(process)
-        self._gunicorn, self._workers = None, []
+        """End each gunicorn and the workers as an operator would."""
+        for process in [*self._gunicorns, *self._workers]:
+            end(process)
+        self._gunicorns, self._workers = [], []
 
     def close(self) -> None:
         self.close_site()
@@ -83,18 +86,40 @@ class House:
         return answer.get("result", answer)
 
     def kill_one(self, random: Random) -> None:
-        """kill -9 one of gunicorn's children, or one worker, which is started again as systemd would."""
-        children = children_of(self._gunicorn.pid) if self._gunicorn is not None else []
+        """kill -9 one of gunicorn's children, or one worker, or a whole machine's site where there are several.
+
+        What died is started again as systemd would. With several machines, one of each goes first.
+        """
+        if len(self._gunicorns) > 1 and not (self.killed["machine"] and self.killed["worker"]):
+            self.kill_worker(0) if self.killed["machine"] else self.kill_site(1)
+            return
+        children = [child for gunicorn in self._gunicorns for child in children_of(gunicorn.pid)]
         chosen = random.randrange(4)
-        if chosen < 2 and children:
+        if chosen == 0 and len(self._gunicorns) > 1:
+            self.kill_site(random.randrange(len(self._gunicorns)))
+        elif chosen < 2 and children:
             kill(random.choice(children))
             self.killed["gunicorn"] += 1
         elif self._workers:
-            which = random.randrange(len(self._workers))
-            self._workers[which].kill()
-            self._workers[which].wait(10)
-            self._workers[which] = self._start_worker()
-            self.killed["worker"] += 1
+            self.kill_worker(random.randrange(len(self._workers)))
+
+    def kill_site(self, which: int) -> None:
+        """kill -9 one gunicorn with everything that it started, and start it again: a machine that lost its power."""
+        gunicorn = self._gunicorns[which]
+        children = children_of(gunicorn.pid)
+        gunicorn.kill()
+        gunicorn.wait(10)
+        for child in children:
+            kill(child)
+        self._gunicorns[which] = self._start_gunicorn(which)
+        self.killed["machine"] += 1
+
+    def kill_worker(self, which: int) -> None:
+        """kill -9 one worker, and start it again."""
+        self._workers[which].kill()
+        self._workers[which].wait(10)
+        self._workers[which] = self._start_worker(which)
+        self.killed["worker"] += 1
 
     def wait_for(self, address: str) -> None:
         until = time.monotonic() + LONGEST
@@ -111,18 +136,38 @@ class House:
         self._log.flush()
         return Path(self._log.name).read_text(errors="replace")[-2000:]
 
-    def _start_worker(self) -> subprocess.Popen[bytes]:
-        return self._start("-m", "flask", "--app", "wsgi", "worker")
+    def _start_gunicorn(self, which: int) -> subprocess.Popen[bytes]:
+        return self._start(
+            "-m", "gunicorn", "wsgi:app", "--worker-class", "gthread", "--workers", "2", "--threads", "4",
+            "--bind", f"127.0.0.1:{self.ports[which]}", "--log-level", "error", on=which,
+        )  # fmt: skip
 
-    def _start(self, *words: str) -> subprocess.Popen[bytes]:
+    def _start_worker(self, which: int) -> subprocess.Popen[bytes]:
+        return self._start("-m", "flask", "--app", "wsgi", "worker", on=which)
+
+    def _start(self, *words: str, on: int = 0) -> subprocess.Popen[bytes]:
+        machine = self._machines[on % len(self._machines)]
         environment = {
-            "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "SECRET_KEY": SECRET_KEY, "SITE_URL": self.site,
+            "PATH": os.environ["PATH"], "PYTHONPATH": str(machine), "SECRET_KEY": SECRET_KEY, "SITE_URL": self.site,
             "DATABASE_URL": self.database_url, "STRIPE_SECRET_KEY": STRIPE_KEY, "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "STRIPE_API_BASE": self.stripe, "MAIL_URL": f"file://{self.mail}", "MAIL_FROM": "Club <office@muster.test>",
             "TRUSTED_PROXIES": "1",
         }  # fmt: skip
+        if machine != ROOT:
+            environment["TMPDIR"] = str(machine / "tmp")
         command = [sys.executable, *words]
-        return subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)  # noqa: S603
+        return subprocess.Popen(  # noqa: S603 - our own words
+            command, cwd=machine, env=environment, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log
+        )
+
+
+def _machine(root: Path) -> Path:
+    """A disk with the code on it and nothing else."""
+    shutil.copytree(ROOT / "app", root / "app")
+    shutil.copytree(ROOT / "migrations", root / "migrations")
+    shutil.copy(ROOT / "wsgi.py", root)
+    (root / "tmp").mkdir()
+    return root
 
 
 def free_port() -> int:

@@ -91,10 +91,15 @@ class Person:
             self.told.append(f"{told} {answer.status_code}")
 
     def _send(self, method: str, address: str, form: dict[str, str] | None = None) -> requests.Response:
-        """Ask, and ask again while nobody answers: the same form with the same one-time key."""
+        """Ask, and ask again while nobody answers: the same form with the same one-time key.
+
+        Any site answers, as behind a proxy that sends each request to another machine; links lead to the club's one address.
+        """
         for _ in range(TRIES):
+            site = self.random.choice(self.house.sites)
+            there = address.replace(self.house.site, site, 1)
             try:
-                answer = self._browser.request(method, address, data=form, allow_redirects=False, timeout=30)
+                answer = self._browser.request(method, there, data=form, allow_redirects=False, timeout=30)
             except requests.RequestException:  # killed before or in the middle of its answer
                 answer = None
             if answer is not None and answer.status_code < 500:

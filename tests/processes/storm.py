@@ -57,9 +57,11 @@ class Outcome:
         )
 
 
-def blow(database_url: str, directory: Path, *, people: int, seed: int, at_once: int = 8, kill_every: int = 4) -> Outcome:
-    """One storm on a migrated database; the caller reads ``wrong``."""
-    began, random, house = time.monotonic(), Random(seed), House(database_url, directory)  # noqa: S311 - a repeatable storm
+def blow(
+    database_url: str, directory: Path, *, people: int, seed: int, at_once: int = 8, kill_every: int = 4, sites: int = 1
+) -> Outcome:
+    """One storm on a migrated database; the caller reads ``wrong``. With several sites one of each kind is killed for certain."""
+    began, random, house = time.monotonic(), Random(seed), House(database_url, directory, sites=sites)  # noqa: S311 - repeatable
     outcome = Outcome(people=people)
     with app_on(house):
         slugs = sessions(people)

@@ -29,6 +29,12 @@ FRIDAY = datetime(2026, 3, 20, 5, 30, tzinfo=UTC)
 
 
 def edit(slug: str, /, **changes: Any) -> None:
+    """Change it, and do the worker's part of telling."""
+    only_edit(slug, **changes)
+    changed_sessions.tell_due()
+
+
+def only_edit(slug: str, /, **changes: Any) -> None:
     club_sessions.edit(slug, fields_of(slug, **changes), ACTOR)
 
 
@@ -135,6 +141,8 @@ def test_this_and_following_tells_those_of_each_session(app: Flask) -> None:
     assert changed_sessions.who_is_told(plan.slugs, plan.changed).registered == 2
     assert changed_sessions.who_is_told(plan.slugs, {"title"}).total == 0
     series_edits.edit_following("walk", fields, ACTOR, seen=None, confirmed=plan.fingerprint)
+    assert told() == {}
+    changed_sessions.tell_due()
     assert told() == {"ana@example.org": "session_changed", "bo@example.org": "session_changed"}
     mails = {mail.to: mail.context["items"][0]["session"] for mail in all_of(OutgoingEmail, template="session_changed")}
     assert mails["bo@example.org"]["slug"] == next_week and mails["bo@example.org"]["location"] == "Elsewhere"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from flask import Flask
-from sqlalchemy.orm import Session
 
 from app.extensions import db
 from app.models import AuditEntry, ClubSession, Order, OutgoingEmail, Payment, Refund, Registration
@@ -18,6 +16,7 @@ from app.services import cancelling, checkout, ending, holds, offers, refunds, w
 from tests.support.booking import at_once, balances, begin, do_not_pause, mails, order_of, states, taken, work
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session, make_free_club_session
+from tests.support.killing import Killed, killing
 from tests.support.rows import all_of, count_of, the
 
 REASON = "The hall is closed."
@@ -152,25 +151,6 @@ def test_paid_upfront_and_waiting_is_refunded_in_full(app: Flask, stripe_simulat
     work()
     assert_wound_up(club_session)
     assert booking(waiting).payment_status == "refunded" and [r.amount_cents for r in all_of(Refund)] == [1200, 1200]
-
-
-class Killed(BaseException):
-    """kill -9 at a commit."""
-
-
-def killing(nth: int, *, after: bool) -> Any:
-    """From now on the process dies before (or right after) its nth commit."""
-    commit, left = Session.commit, [nth]
-
-    def dangerous(self: Session) -> None:
-        left[0] -= 1
-        if left[0] == 0 and not after:
-            raise Killed
-        commit(self)
-        if left[0] == 0:
-            raise Killed
-
-    return patch.object(Session, "commit", dangerous)
 
 
 def the_workers_part() -> None:

@@ -6,10 +6,6 @@ Most run in this process; what only a real one shows (an empty environment, sign
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,8 +21,8 @@ from app.services import health_check
 from app.transaction import transaction
 from tests.support.booking import begin, do_not_pause, order_of
 from tests.support.clock import FakeClock
-from tests.support.database import ROOT
 from tests.support.factories import make_club_session, make_free_club_session
+from tests.support.process import ended, start
 from tests.support.rows import all_of, count_of, the
 from tests.support.settings import NOWHERE, SECRET_KEY, STRIPE_KEY
 
@@ -46,26 +42,6 @@ def flask(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
         return result
 
     return run
-
-
-def start(*words: str, **environment: str) -> subprocess.Popen[str]:
-    """A real process with this environment and no other."""
-    clean = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment}
-    return subprocess.Popen(  # noqa: S603 - our own words
-        [sys.executable, "-m", *words], cwd=ROOT, env=clean, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Its exit code and all it said; it is killed when it does not end."""
-    try:
-        said, _ = process.communicate(timeout=60)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        said, _ = process.communicate()
-        raise AssertionError(f"it did not end: {said[-600:]}") from None
-    return process.returncode, said
 
 
 # --- people and sessions ------------------------------------------------------------------------------------------------------
@@ -274,14 +250,3 @@ def test_worker_does_not_start_with_unsafe_settings_and_names_them_without_a_tra
     code, said = ended(start("flask", "--app", "wsgi", "worker", DATABASE_URL=f"sqlite:///{tmp_path / 'm.sqlite'}"))
     assert code == 1 and "Muster does not start" in said and "Traceback" not in said
     assert "SECRET_KEY is not set" in said and "STRIPE_SECRET_KEY is not set" in said
-
-
-def test_worker_stops_politely_when_it_is_told_to(database_url: str, tmp_path: Path) -> None:
-    process = start("flask", "--app", "wsgi", "worker", DATABASE_URL=database_url, MAIL_URL=f"file://{tmp_path / 'mail'}", **SAFE)
-    try:
-        assert process.stdout is not None and "Worker running" in process.stdout.readline()
-        process.send_signal(signal.SIGTERM)
-        code, said = ended(process)
-    finally:
-        process.kill()
-    assert code == 0 and "Traceback" not in said

@@ -52,11 +52,11 @@ def test_mistake_of_ours_says_that_it_is_ours_and_nothing_else(
 
     monkeypatch.setattr(club_sessions, "upcoming_facts", broken)
     sqlite_app.testing = False  # as in production: errors are answered, not passed on
-    page = pages.get("/")
+    page = pages.get("/sessions.ics")
     assert (page.status, page.h1) == (500, "Something went wrong on our side")
     assert "If you have paid, your payment is safe" in page.text
     assert not any(words in page.html for words in ("a detail for developers", "Traceback", "RuntimeError"))
-    assert "public.sessions" in caplog.text, "the log says where"
+    assert "public.calendar" in caplog.text, "the log says where"
 
 
 @pytest.mark.parametrize("path", ["/", "/sessions/x", "/sessions/x/register", "/orders/" + "x" * 32, "/sessions.ics"])

@@ -13,7 +13,7 @@ from tests.support.factories import make_club_session, make_free_club_session
 from tests.support.outage import database_away
 from tests.support.pages import PageClient
 
-KINDS = {"mail", "holds", "payments", "refunds", "events"}
+KINDS = {"mail", "holds", "payments", "refunds", "events", "changes"}
 
 
 def test_alive_is_answered_without_a_statement_or_a_cookie(

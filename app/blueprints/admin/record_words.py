@@ -161,6 +161,7 @@ LATE_WORK = {
     "payments": _("payments to check"),
     "refunds": _("refunds to send"),
     "events": _("messages from Stripe to take in"),
+    "changes": _("changed sessions to tell people of"),
 }
 DETAILS = {
     "question": _("question"), "reason": _("reason"), "places": _("places"), "role": _("role"), "devices": _("devices"),

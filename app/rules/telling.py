@@ -1,0 +1,24 @@
+"""Who is still to be told of what, when something changes again before everybody knows.
+
+Pure; called by services.changed_sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def gaps(waiting: Iterable[tuple[int, int]], up_to: int) -> list[tuple[int, int]]:
+    """The bookings 1..up_to that no earlier change is still to be told to, as ranges (after, up_to].
+
+    ``waiting`` are the ranges of earlier changes that are not told yet: those people know only what was before that change, so
+    they are told once, from there to how it is now. Everybody else knows how it was just before this change.
+    """
+    found, known = [], 0
+    for after, last in sorted(waiting):
+        if after > known:
+            found.append((known, min(after, up_to)))
+        known = max(known, last)
+    if known < up_to:
+        found.append((known, up_to))
+    return [(after, last) for after, last in found if after < last]
