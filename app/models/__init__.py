@@ -22,6 +22,7 @@ from .reconciliations import Reconciliation
 from .registrations import Registration
 from .stripe_events import StripeEvent
 from .users import User
+from .vouchers import Voucher, VoucherUse
 
 __all__ = [
     "AccountIdentity",
@@ -54,4 +55,6 @@ __all__ = [
     "StripeEvent",
     "TokenPurpose",
     "User",
+    "Voucher",
+    "VoucherUse",
 ]

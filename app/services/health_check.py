@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .. import clock
 from ..extensions import db
-from ..models import ClubSession, LedgerEntry, OutgoingEmail, Payment, Refund, Registration
+from ..models import ClubSession, LedgerEntry, OutgoingEmail, Payment, Refund, Registration, Voucher, VoucherUse
 from ..queries import due_work, webhooks
 from ..rules.statuses import TAKEN, WAITING, PaymentStatus, RefundStatus
 from . import ledger
@@ -23,7 +23,7 @@ def findings() -> list[str]:
     try:
         if problem := _migrations():
             return [problem]
-        return [*_counters(), *_money(), *_ledger(), *_late(), *_failed_mail()]
+        return [*_counters(), *_codes(), *_money(), *_ledger(), *_late(), *_failed_mail()]
     except SQLAlchemyError as error:
         return [f"DATABASE_URL: the database does not answer ({type(error).__name__})."]
 
@@ -56,6 +56,19 @@ def _counters() -> list[str]:
         f" {row.taken} and {row.waiting}."
         for row in rows
     ]
+
+
+def _codes() -> list[str]:
+    """The uses of a code equal the orders that used it and did not give it back."""
+    used = func.count(VoucherUse.id)
+    live = (VoucherUse.voucher_id == Voucher.id) & VoucherUse.returned_at.is_(None)
+    rows = db.session.execute(
+        select(Voucher.code, Voucher.uses, used.label("used"))
+        .outerjoin(VoucherUse, live)
+        .group_by(Voucher.id)
+        .having(Voucher.uses != used)
+    ).all()
+    return [f"Code {row.code}: counted {row.uses} uses, its orders add up to {row.used}." for row in rows]
 
 
 def _money() -> list[str]:

@@ -15,6 +15,7 @@ from . import (
     bp,
     cases,
     club_sessions,
+    codes,
     door,
     holds,
     listings,
@@ -36,7 +37,8 @@ from .record_words import WORDS
 
 __all__ = [
     "actions", "adding", "announcements", "answers", "applications", "audit_log", "booking_changes", "bp", "cases",
-    "club_sessions", "door", "holds", "listings", "mail_texts", "memberships", "money", "money_lists", "people", "questions",
+    "club_sessions", "codes", "door", "holds", "listings", "mail_texts", "memberships", "money", "money_lists", "people",
+    "questions",
     "record", "registrations", "session_actions", "today", "walk_ins",
 ]  # fmt: skip
 
