@@ -18,7 +18,6 @@ from ...queries.desk_vouchers import VoucherRow
 from ...rules import money as money_rules
 from ...rules.statuses import ItemKind
 from ...rules.vouchers import VoucherKind, VoucherScope
-from ...services import items
 from ...services.voucher_desk import VoucherFields
 from ...templating import money
 from ..fields import DayField, MoneyField, WholeNumberField, radios
@@ -26,10 +25,9 @@ from .membership_forms import DeskForm
 
 KINDS = {
     ItemKind.REGISTRATION: _("Places in every session"),
-    ItemKind.MEMBERSHIP: _("Memberships"),
-    ItemKind.LISTING: _("Listing fees"),
-    ItemKind.PRODUCT: _("Products"),
+    ItemKind.MEMBERSHIP: _("Memberships bought with a booking"),
 }
+"""What a code can be made for: the kinds that the booking form, where codes are typed, sells."""
 
 
 class CodeForm(DeskForm):
@@ -63,7 +61,7 @@ class CodeForm(DeskForm):
     ) -> None:
         self.currency, self.zone, self.row = currency, zone, row
         super().__init__(**(_as_typed(row, zone) if row else {}))
-        kinds = [SelectChoice(value=kind.value, label=KINDS[kind]) for kind in items.kinds()]
+        kinds = [SelectChoice(value=kind.value, label=words) for kind, words in KINDS.items()]
         self.scope.choices = [self.scope.choices[0], *kinds, self.scope.choices[-1]]
         self.club_session.choices = [("", gettext("Choose a session")), *((str(id_), title) for id_, title in sessions)]
         if row is not None:
