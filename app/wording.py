@@ -13,12 +13,14 @@ from flask_babel import get_locale, gettext, ngettext
 
 from .queries.membership_plans import PlanView
 from .services.amounts import price_reason
+from .services.vouchers import words as code_words
 
 
 def init_wording(app: Flask) -> None:
     """Give the app's templates these words."""
     for function in (long_date, price_reason, plan_length):
         app.jinja_env.globals[function.__name__] = function
+    app.jinja_env.globals["code_words"] = code_words
 
 
 def long_date(day: date | str) -> str:

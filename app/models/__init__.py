@@ -23,6 +23,7 @@ from .registrations import Registration
 from .session_changes import SessionChange
 from .stripe_events import StripeEvent
 from .users import User
+from .vouchers import Voucher, VoucherUse
 
 __all__ = [
     "AccountIdentity",
@@ -56,4 +57,6 @@ __all__ = [
     "StripeEvent",
     "TokenPurpose",
     "User",
+    "Voucher",
+    "VoucherUse",
 ]

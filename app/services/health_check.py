@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .. import clock
 from ..extensions import db
-from ..models import ClubSession, LedgerEntry, OutgoingEmail, Payment, Refund, Registration
+from ..models import ClubSession, LedgerEntry, OutgoingEmail, Payment, Refund, Registration, Voucher, VoucherUse
 from ..queries import due_work, webhooks
 from ..rules.refusals import words
 from ..rules.self_check import Finding
@@ -79,6 +79,20 @@ def _counters() -> list[Finding]:
         Finding(text, slug=row.slug, places=row.places_taken, waitlist=row.waitlist_taken, taken=row.taken, waiting=row.waiting)
         for row in rows
     ]
+
+
+def _codes() -> list[Finding]:
+    """The uses of a code equal the orders that used it and did not give it back."""
+    used = func.count(VoucherUse.id)
+    live = (VoucherUse.voucher_id == Voucher.id) & VoucherUse.returned_at.is_(None)
+    rows = db.session.execute(
+        select(Voucher.code, Voucher.uses, used.label("used"))
+        .outerjoin(VoucherUse, live)
+        .group_by(Voucher.id)
+        .having(Voucher.uses != used)
+    ).all()
+    text = words("Code %(code)s: counted %(uses)s uses, its orders add up to %(used)s.")
+    return [Finding(text, code=row.code, uses=row.uses, used=row.used) for row in rows]
 
 
 def _money() -> list[Finding]:
@@ -163,6 +177,7 @@ def last_webhook() -> str:
 
 CHECKS = (
     (Finding(words("Counters against bookings")), _counters),
+    (Finding(words("Codes against orders")), _codes),
     (Finding(words("Payments and refunds")), _money),
     (Finding(words("Ledger")), _ledger),
     (Finding(words("Background work")), _late),

@@ -91,6 +91,10 @@ class Quoted:
     starts_at: datetime | None = None
     """When it is, if it is at a time, and in which zone that is shown."""
     time_zone: str = ""
+    voucher_id: int | None = None
+    """The code that took something off; counted with the order."""
+    code_saved_cents: int = 0
+    """What it took off the whole order: said by the first line alone."""
 
     @property
     def total_cents(self) -> int:
@@ -167,6 +171,9 @@ class ItemHandler(ABC, Generic[Q]):
 
     def check_available(self, quoted: Q) -> None:  # noqa: B027 - doing nothing is the usual answer
         """For pages: raise the Refusal that reserving would raise now, as far as the quote can tell."""
+
+    def check_price(self, quoted: Q, buyer: Buyer) -> None:  # noqa: B027 - doing nothing is the usual answer
+        """The price is final, a code taken off: raise the Refusal when nobody may have it so."""
 
     def check_had(self, db: Session, quoted: Q, buyer: Buyer) -> None:  # noqa: B027 - doing nothing is the usual answer
         """Raise the Refusal when the buyer has it already and cannot have it twice. Asked before reserving, by baskets."""

@@ -52,6 +52,10 @@ class MembershipItem(ItemHandler[QuotedMembership]):
         plan = sale.plan
         return QuotedMembership(wanted, plan.name, plan.currency, lines, plan.id, joins=True, sale=sale)
 
+    def check_price(self, quoted: QuotedMembership, buyer: Buyer) -> None:
+        """What costs nothing is for people with an account, by a code too."""
+        membership_sales.check_account(quoted.total_cents, buyer.user_id)
+
     def reserve(self, db: Session, quoted: QuotedMembership, buyer: Buyer, now: datetime) -> Reserved[QuotedMembership]:
         """Nothing is scarce; but what costs nothing begins at once, so the person is locked and asked again."""
         if quoted.total_cents == 0:

@@ -37,10 +37,15 @@ def for_sale(db: Session, slug: str, user_id: int | None, email: str | None, sta
     if user_id is not None and not standing.own_address:
         raise InvalidInput("email", words("A membership belongs to one person. Use the address of your own account."))
     sale = priced(plan, user_id, email, standing)
-    if user_id is None and sale.price.cents == 0:
-        raise InvalidInput(None, words("Sign in first: a membership that costs nothing is for people with an account."))
+    check_account(sale.price.cents, user_id)
     membership_spans.would_be(db, user_id, plan, now)
     return sale
+
+
+def check_account(cents: int, user_id: int | None) -> None:
+    """Raise InvalidInput for a visitor who would pay nothing: nobody becomes a member by typing somebody's address."""
+    if user_id is None and cents == 0:
+        raise InvalidInput(None, words("Sign in first: a membership that costs nothing is for people with an account."))
 
 
 def priced(plan: PlanView, user_id: int | None, email: str | None, standing: Standing) -> Sale:

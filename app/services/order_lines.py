@@ -29,6 +29,8 @@ class PricedLine:
     reason: Reason
     saved_cents: int
     note: str = ""
+    code_note: str = ""
+    """What a code takes off, in words that are kept as they were said."""
 
     @property
     def amount_cents(self) -> int:
@@ -36,7 +38,12 @@ class PricedLine:
 
     def checkout(self) -> CheckoutLine:
         """The line as Stripe shows it."""
-        return CheckoutLine(self.name, self.unit_amount_cents, self.quantity, self.note)
+        return CheckoutLine(self.name, self.unit_amount_cents, self.quantity, said(self.note, self.code_note))
+
+
+def said(*notes: str) -> str:
+    """Several reasons for a price as one line of words."""
+    return ". ".join(note for note in notes if note)
 
 
 def of_quote(title: str, quote: Quote) -> list[PricedLine]:
@@ -62,13 +69,17 @@ def summed(description: str, lines: Sequence[PricedLine]) -> CheckoutLine:
 
 def stored(lines: Sequence[PricedLine]) -> list[dict[str, Any]] | None:
     """What `order_items.lines` holds; None when amount and quantity say it all."""
-    if len(lines) <= 1 and all(line.reason in PLAIN for line in lines):
+    if len(lines) <= 1 and all(line.reason in PLAIN and not line.code_note for line in lines):
         return None
-    return [asdict(line) for line in lines]
+    return [{k: v for k, v in asdict(line).items() if k != "code_note" or v} for line in lines]
 
 
 def checkout_lines(kept: list[dict[str, Any]] | None, whole: CheckoutLine) -> list[CheckoutLine]:
     """The lines of a stored item as they were first shown to Stripe."""
     if kept is None:
         return [whole]
-    return [CheckoutLine(line["name"], line["unit_amount_cents"], line["quantity"], line["note"]) for line in kept]
+    return [CheckoutLine(line["name"], line["unit_amount_cents"], line["quantity"], _note(line)) for line in kept]
+
+
+def _note(line: dict[str, Any]) -> str:
+    return said(line["note"], line.get("code_note", ""))

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from ..models import OrderItem
 from ..rules import money
 from ..rules.refusals import InvalidInput, Refusal, words
-from . import items, letters, orders
+from . import items, letters, orders, vouchers
 from .items import Buyer, OrderKey, Quoted, Recorded, Reserved, Wanted
 from .order_lines import PricedLine
+from .vouchers import Sold
 
 TOO_SMALL = words("This price is too small to be paid by card. Please tell the club.")
 
@@ -41,8 +42,11 @@ class Entered:
     payment_id: int | None = None
 
 
-def quote(db: Session, wanted: Iterable[Wanted], buyer: Buyer, now: datetime) -> list[Quoted]:
-    """Each line's price as of now, in the order asked for. Raises the Refusal of the first that cannot be had, ``about`` it."""
+def quote(db: Session, wanted: Iterable[Wanted], buyer: Buyer, now: datetime, code: str = "") -> list[Quoted]:
+    """Each line's price as of now, in the order asked for. Raises the Refusal of the first that cannot be had, ``about`` it.
+
+    ``code``: what was typed, taken off these lines; VoucherRefused when it cannot be.
+    """
     asked = list(wanted)
     quoted: dict[int, Quoted] = {}
     for position in sorted(range(len(asked)), key=lambda n: not items.handler(asked[n].kind).quoted_first):
@@ -50,7 +54,23 @@ def quote(db: Session, wanted: Iterable[Wanted], buyer: Buyer, now: datetime) ->
             quoted[position] = items.handler(asked[position].kind).quote(db, asked[position], buyer, now)
         if quoted[position].joins:
             buyer = replace(buyer, joins=True)
-    return [quoted[position] for position in range(len(asked))]
+    lines = [quoted[position] for position in range(len(asked))]
+    return _with_code(db, lines, buyer, now, code) if code else lines
+
+
+def _with_code(db: Session, quoted: Sequence[Quoted], buyer: Buyer, now: datetime, code: str) -> list[Quoted]:
+    sold = [Sold(line.wanted.kind, line.subject_id, line.lines) for line in quoted]
+    currency = quoted[0].currency
+    applied = vouchers.apply(db, code, sold, currency, email=buyer.email, is_member=buyer.pays_as_member, now=now)
+    saved = [applied.saved_cents] + [0] * (len(sold) - 1)
+    made = [
+        replace(line, lines=lines, voucher_id=applied.voucher_id, code_saved_cents=cents)
+        for line, lines, cents in zip(quoted, applied.lines, saved, strict=True)
+    ]
+    for line in made:
+        with about(line.wanted):
+            items.handler(line.wanted.kind).check_price(line, buyer)
+    return made
 
 
 class about:  # noqa: N801 - reads as a word: with about(line)
@@ -100,9 +120,20 @@ def write(
         metadata = items.merged(line.metadata for line in recorded)
         lines = [line.checkout() for line in _lines(reserved)]
         payment_id = orders.add_payment(db, order, buyer.address, currency, lines, metadata, now)
-        return order, Entered(Outcome.TO_PAY, order.token, payment_id)
-    _begin(db, order, recorded, buyer)
-    return order, Entered(Outcome.WAITLISTED if waits else Outcome.REGISTERED, order.token)
+        entered = Entered(Outcome.TO_PAY, order.token, payment_id)
+    else:
+        _begin(db, order, recorded, buyer)
+        entered = Entered(Outcome.WAITLISTED if waits else Outcome.REGISTERED, order.token)
+    _use_code(db, order, [line.quoted for line in reserved], buyer, now)
+    return order, entered
+
+
+def _use_code(db: Session, order: OrderKey, quoted: Sequence[Quoted], buyer: Buyer, now: datetime) -> None:
+    """Last of all, so that nobody waits for a code while they keep others waiting. Raises VoucherRefused: nothing is sold."""
+    voucher_id = next((line.voucher_id for line in quoted if line.voucher_id is not None), None)
+    if voucher_id is not None:
+        saved = sum(line.code_saved_cents for line in quoted)
+        vouchers.use(db, voucher_id, order.id, buyer.address, saved, now, buyer.actor)
 
 
 def _lines(reserved: Iterable[Reserved[Quoted]]) -> list[PricedLine]:

@@ -19,7 +19,7 @@ from ..models import Order, OrderItem, Payment
 from ..models.columns import new_reference, new_token
 from ..rules import holds
 from ..rules.statuses import ORDER_MOVES, ItemKind, OrderStatus, sources
-from . import order_lines
+from . import order_lines, vouchers
 from .items import OrderKey, handler, merged
 from .order_lines import PricedLine
 from .writes import changed
@@ -137,7 +137,13 @@ def lock(db: Session, order_id: int) -> Order:
     return db.execute(statement).scalar_one()
 
 
-def move(db: Session, order_id: int, status: OrderStatus, **values: object) -> bool:
-    """The guarded move of an order; False when the table of moves does not allow it from where it is."""
+def move(db: Session, order_id: int, status: OrderStatus, *, locks_more: bool = False, **values: object) -> bool:
+    """The guarded move of an order; False when the table of moves does not allow it from where it is.
+
+    A code that it used is settled with it. ``locks_more``: the caller does that itself, after it has locked club sessions.
+    """
     statement = update(Order).where(Order.id == order_id, Order.status.in_(sources(ORDER_MOVES, status)))
-    return changed(db, statement.values(status=status, **values))
+    moved = changed(db, statement.values(status=status, **values))
+    if moved and not locks_more:
+        vouchers.settle(db, order_id)
+    return moved

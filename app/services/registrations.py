@@ -20,7 +20,7 @@ from ..models import ClubSession, Order, Registration
 from ..queries import memberships
 from ..rules import pricing
 from ..rules.memberships import PlanNotOnSale
-from ..rules.refusals import Refusal
+from ..rules.refusals import PriceChanged, Refusal
 from ..rules.statuses import ACTIVE, Entry, ItemKind
 from ..transaction import retried, transaction
 from . import audit, letters, ordering, orders
@@ -49,6 +49,8 @@ class Applicant:
     """The slug of a membership plan to buy with it (join and book)."""
     answers: Mapping[str, object] | None = field(default_factory=dict)
     """What was answered to the session's questions, by key; None when the committee books and nobody was asked."""
+    code: str = ""
+    """A code that takes something off, as it was typed."""
     asked: Entry | None = None
     """Whether the page offered to register or to apply; None: it did not say."""
 
@@ -86,11 +88,13 @@ def _quoted(db: Session, slug: str, applicant: Applicant, buyer: Buyer, now: dat
         ItemKind.REGISTRATION, slug, applicant.places, applicant.accept_waitlist, applicant.answers, applicant.asked
     )
     joins = [Wanted(ItemKind.MEMBERSHIP, applicant.join_plan)] if applicant.join_plan and not buyer.standing.is_member else []
-    quoted = ordering.quote(db, [places, *joins], buyer, now)
+    quoted = ordering.quote(db, [places, *joins], buyer, now, applicant.code)
     if joins and _applies(quoted):  # nobody joins with an application
-        quoted = ordering.quote(db, [places], buyer, now)
+        quoted = ordering.quote(db, [places], buyer, now, applicant.code)
     if len({line.currency for line in quoted}) > 1:
         raise PlanNotOnSale
+    if applicant.code and applicant.expected_total_cents is None:  # the page did not show what the code makes of the price
+        raise PriceChanged(unit_cents=ordering.total(quoted), currency=quoted[0].currency)
     booked = cast(QuotedPlaces, quoted[0])
     pricing.check_expected(
         booked.quote, applicant.expected_price_cents,

@@ -9,15 +9,16 @@ from sqlalchemy.orm import Session
 
 from ..models import Order, OrderItem
 from ..rules.statuses import OrderStatus
-from . import audit, items, orders
+from . import audit, items, orders, vouchers
 
 
 def release_order(db: Session, order: Order, ended: OrderStatus, actor: str) -> bool:
     """End an unpaid order as ``expired`` or ``cancelled`` and release each item; False when it had already ended."""
-    if not orders.move(db, order.id, ended, hold_expires_at=None):
+    if not orders.move(db, order.id, ended, hold_expires_at=None, locks_more=True):
         return False
     kept = db.execute(select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.id)).scalars().all()
     for item in kept:
         items.handler(item.kind).release(db, item, ended, actor)
+    vouchers.settle(db, order.id)
     audit.record(db, actor, ended, "order", order.id)
     return True

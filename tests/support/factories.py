@@ -15,8 +15,9 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from app import clock
-from app.models import ClubSession, Membership, MembershipPlan, User
+from app.models import ClubSession, Membership, MembershipPlan, User, Voucher
 from app.rules.statuses import Role, SessionStatus
+from app.rules.vouchers import VoucherKind
 from app.transaction import transaction
 
 ZONE = "Pacific/Auckland"
@@ -68,6 +69,11 @@ def make_user(*, role: Role = Role.NONE, password: str | None = None, **override
         **overrides,
     }
     return _add(User(**values))
+
+
+def make_voucher(**overrides: Any) -> Voucher:
+    """SUMMER: a quarter off everything, for everybody, without an end."""
+    return _add(Voucher(**{"code": "SUMMER", "kind": VoucherKind.PERCENTAGE, "percent": 25, **overrides}))
 
 
 def make_plan(**overrides: Any) -> MembershipPlan:

@@ -73,6 +73,13 @@ ACTIONS = {
     "contact_changed": _("Name or address changed"),
     "answers_changed": _("Answers changed"),
     "noted": _("Note written"),
+    "code_created": _("Code made"),
+    "code_edited": _("Code changed"),
+    "code_ended": _("Code ended"),
+    "code_used": _("Code used"),
+    "code_given_back": _("Use of a code given back"),
+    "code_used_again": _("Code used again: paid late"),
+    "code_used_over": _("Paid late at the price of a code that has none left"),
     "session_created": _("Session made"),
     "session_edited": _("Session changed"),
     "question_added": _("Question added"),
@@ -167,7 +174,7 @@ DETAILS = {
     "question": _("question"), "reason": _("reason"), "places": _("places"), "role": _("role"), "devices": _("devices"),
     "resolution": _("decision"), "overbooked": _("past capacity"), "waiting": _("people waiting were passed over"),
     "means": _("by"), "from": _("from"), "to": _("to"), "passed": _("passed over"), "subject": _("subject"),
-    "recipients": _("people"), "list": _("list"), "form": _("as"), "rows": _("rows"), "event": _("event"),
+    "code": _("code"), "recipients": _("people"), "list": _("list"), "form": _("as"), "rows": _("rows"), "event": _("event"),
 }  # fmt: skip
 """What of an entry's detail is for people to read; the rest is for machines."""
 

@@ -17,6 +17,7 @@ from wtforms.widgets import HiddenInput
 from ...rules.addresses import normalise_email
 from ...rules.questions import Question
 from ...rules.statuses import Entry
+from ...rules.vouchers import normalise
 
 NAME_MAX = 200
 ATTEMPT = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -65,6 +66,14 @@ class RegistrationForm(FlaskForm):
     expected_total_cents = IntegerField(widget=HiddenInput(), validators=[Optional()])
     join_plan = RadioField(
         _("Join the club as well?"), default="", choices=[], validators=[Optional()], widget=GovRadioInput()
+    )
+    code = StringField(
+        _("Code (optional)"),
+        description=_("If the club gave you one."),
+        filters=[normalise],
+        validators=[Length(max=40, message=_("Enter a code of %(max)d characters or fewer"))],
+        widget=GovTextInput(),
+        render_kw={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "characters"},
     )
     asked = HiddenField()
     """Whether the page offered to register or to apply."""

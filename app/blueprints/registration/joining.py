@@ -16,8 +16,10 @@ from ...queries.club_sessions import SessionView
 from ...queries.membership_plans import PlanView
 from ...queries.memberships import Standing
 from ...rules import pricing
-from ...services import membership_sales
+from ...rules.statuses import ItemKind
+from ...services import membership_sales, order_lines, vouchers
 from ...services.membership_sales import Sale
+from ...services.vouchers import Applied, Sold
 from ...templating import money
 from ...wording import plan_length
 from .. import viewer
@@ -30,10 +32,13 @@ class Bill:
 
     quote: pricing.Quote
     sale: Sale | None
+    code: Applied | None = None
+    """The code that was typed, if it takes something off."""
 
     @property
     def total_cents(self) -> int:
-        return self.quote.total_cents + (self.sale.price.cents if self.sale else 0)
+        full = self.quote.total_cents + (self.sale.price.cents if self.sale else 0)
+        return full - (self.code.saved_cents if self.code else 0)
 
 
 def offer(page: SessionView, form: RegistrationForm, standing: Standing) -> Sequence[PlanView]:
@@ -47,11 +52,20 @@ def offer(page: SessionView, form: RegistrationForm, standing: Standing) -> Sequ
 
 
 def bill(page: SessionView, form: RegistrationForm, standing: Standing) -> Bill:
-    """What the booking as asked for costs now, with the membership if one was chosen."""
+    """What the booking as asked for costs now, with the membership if one was chosen. Raises VoucherRefused for a wrong code."""
     sale = _sale(page, form, standing)
     is_member = standing.is_member or sale is not None
     places, now = form.places.data, clock.now()
-    return Bill(pricing.quote(page.prices, places, is_member=is_member, is_student=standing.is_student, now=now), sale)
+    quote = pricing.quote(page.prices, places, is_member=is_member, is_student=standing.is_student, now=now)
+    if not form.code.data:
+        return Bill(quote, sale)
+    sold = [Sold(ItemKind.REGISTRATION, page.id, order_lines.of_quote(page.title, quote))]
+    if sale is not None:
+        sold.append(Sold(ItemKind.MEMBERSHIP, sale.plan.id, membership_sales.lines(sale)))
+    email, currency = form.email.data, quote.currency
+    return Bill(
+        quote, sale, vouchers.apply(db.session(), form.code.data, sold, currency, email=email, is_member=is_member, now=now)
+    )
 
 
 def _sale(page: SessionView, form: RegistrationForm, standing: Standing) -> Sale | None:

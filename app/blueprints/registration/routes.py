@@ -13,12 +13,13 @@ from ...queries import club_sessions, questions
 from ...queries.club_sessions import SessionView
 from ...rules import capacity
 from ...rules.refusals import PriceChanged, Refusal
+from ...rules.vouchers import VoucherRefused
 from ...security import public
 from ...services import checkout
 from ...services.registrations import Applicant
 from ...templating import refusal_text
 from .. import asking, viewer
-from . import joining
+from . import joining, limits
 from .forms import RegistrationForm
 
 bp = Blueprint("registration", __name__, url_prefix="/sessions/<slug:slug>/register")
@@ -26,6 +27,7 @@ bp = Blueprint("registration", __name__, url_prefix="/sessions/<slug:slug>/regis
 
 @bp.route("", methods=["GET", "POST"])
 @public
+@limits.trying_codes
 def register(slug: str) -> ResponseReturnValue:
     """Ask for a place. Success leaves for Stripe or the order page; a refusal shows the form, the check or a page of its own."""
     page = _page(slug)
@@ -44,6 +46,7 @@ def register(slug: str) -> ResponseReturnValue:
 
 @bp.post("/check")
 @public
+@limits.trying_codes
 def check(slug: str) -> ResponseReturnValue:
     """Check your answers: everything once more, with the total, before anything is kept. Changes nothing."""
     page = _page(slug)
@@ -57,9 +60,9 @@ def check(slug: str) -> ResponseReturnValue:
     try:
         capacity.check_open(page.window, clock.now(), is_member=viewer.is_member(form.email.data), asked=form.entry)
         _decide(page, form.places.data)
+        return _show_check(page, form, changed_price=form.expected_price_cents.data not in (None, page.quote.unit_cents))
     except Refusal as refusal:
         return _refused(page, form, refusal)
-    return _show_check(page, form, changed_price=form.expected_price_cents.data not in (None, page.quote.unit_cents))
 
 
 @bp.post("/change")
@@ -91,6 +94,7 @@ def _applicant(form: RegistrationForm) -> Applicant:
         accept_waitlist=form.accept_waitlist.data,
         expected_total_cents=form.expected_total_cents.data,
         join_plan=form.join_plan.data if form.join_plan else "",
+        code=form.code.data or "",
         asked=form.entry,
         user_id=viewer.user_id(),
         known_orders=viewer.known_orders(),
@@ -148,9 +152,13 @@ def _refused(page: SessionView, form: RegistrationForm, refusal: Refusal) -> Res
         case "check_email":
             return render_template("registration/check_email.html", page=page, email=form.email.data), refusal.status
         case "check" if isinstance(refusal, PriceChanged):
-            return _show_check(page, form, changed_price=True), refusal.status
+            try:
+                return _show_check(page, form, changed_price=True), refusal.status
+            except VoucherRefused as gone:  # the code has been used up meanwhile as well
+                return _refused(page, form, gone)
         case "full" | "closed" | "ended":
             return render_template("registration/closed.html", page=page, refusal=refusal), refusal.status
+    limits.note(refusal)
     if refusal.field is not None and refusal.field not in form:
         form = _form(page)  # the session asks something that it did not ask when this form was made
     form.attempt.data = secrets.token_urlsafe(18)  # the one before has been used up by the order that came to nothing
