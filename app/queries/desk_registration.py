@@ -37,7 +37,8 @@ from ..rules.statuses import (
     RegistrationStatus,
     SessionStatus,
 )
-from . import desk_people, refund_terms
+from . import desk_notices, desk_people, refund_terms
+from .desk_notices import NoticeLine
 from .desk_record import MailState
 from .questions import answer_rows
 
@@ -85,6 +86,7 @@ class RegistrationPage:
     payments: Sequence[Payment]
     refunds: Sequence[Refund]
     mails: Sequence[MailLine]
+    notices: Sequence[NoticeLine]
     events: Sequence[Event]
     open_cases: Sequence[int]
     by_name: Mapping[str, str]
@@ -200,6 +202,7 @@ def page(token: str) -> RegistrationPage | None:
         payments=payments,
         refunds=refunds,
         mails=[_mail(mail) for mail in db.session.execute(letters).scalars()],
+        notices=desk_notices.of_registration(row.Registration.id),
         events=[Event(e.created_at, e.actor, names.get(e.actor), e.action, e.subject_kind, e.detail) for e in entries],
         open_cases=db.session.execute(cases.order_by(Case.id)).scalars().all(),
         by_name=names,

@@ -10,6 +10,7 @@ from . import (
     item_kinds,
     letters,
     membership_reminders,
+    notices,
     offers,
     outbox,
     reconciling,
@@ -28,6 +29,7 @@ def register() -> None:
     """
     item_kinds.register()
     jobs.register_job("send_email", outbox.send_owed)
+    jobs.register_job(notices.SEND_JOB, notices.send_owed)
     jobs.register_job("send_refund", refunds.send_owed)
     jobs.register_job(comparing.JOB, comparing.run)
     jobs.register_scan("holds ended", holds.end_due_holds)
@@ -44,6 +46,7 @@ def register() -> None:
     jobs.register_scan("memberships ending", membership_reminders.remind_due)
     jobs.register_scan("baskets forgotten", baskets.forget_old)
     jobs.register_scan("mails sent", outbox.send_due)
+    jobs.register_scan("notices sent", notices.send_due)
     for template in ("offer", "accepted"):
         outbox.after_sent(template, waitlist.start_clock)
     for template in letters.STARTS_MEMBERSHIP:

@@ -55,6 +55,8 @@ ACTIONS = {
     "announced": _("Message sent to people"),
     "announcement_tested": _("Message tried on oneself"),
     "mail_sent_again": _("Letter sent again"),
+    "notice_retried": _("WhatsApp notice tried again"),
+    "notices_stopped": _("WhatsApp notices stopped"),
     "mail_retried": _("E-mail tried again"),
     "case_closed": _("Case closed"),
     "added_by_hand": _("Added by the committee"),

@@ -22,6 +22,7 @@ from . import (
     memberships,
     money,
     money_lists,
+    notices,
     people,
     questions,
     record,
@@ -36,7 +37,8 @@ from .record_words import WORDS
 
 __all__ = [
     "actions", "adding", "announcements", "answers", "applications", "audit_log", "booking_changes", "bp", "cases",
-    "club_sessions", "door", "holds", "listings", "mail_texts", "memberships", "money", "money_lists", "people", "questions",
+    "club_sessions", "door", "holds", "listings", "mail_texts", "memberships", "money", "money_lists", "notices",
+    "people", "questions",
     "record", "registrations", "session_actions", "today", "walk_ins",
 ]  # fmt: skip
 
