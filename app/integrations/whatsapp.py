@@ -124,8 +124,8 @@ def _judge(answer: requests.Response, number: str) -> None:
     error = told.get("error")
     error = error if isinstance(error, dict) else {}
     code = error.get("code")
-    said = _without_numbers(f"{answer.status_code}, code {code}: {error.get('message', '')}" if error else
-                            f"{answer.status_code} without a clear answer", number)  # fmt: skip
+    words = str(error.get("message", "")).removeprefix(f"(#{code})").strip()
+    said = _without_numbers(f"{answer.status_code}, code {code}: {words}" if error else f"{answer.status_code}, not clear", number)
     if not answer.ok and code in FINAL:
         raise WhatsAppRefused(said)
     raise WhatsAppUnavailable(said)
