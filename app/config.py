@@ -137,10 +137,9 @@ def from_environment(environ: Mapping[str, str] | None = None, *, development: b
         trusted_proxies=_integer(env, "TRUSTED_PROXIES", 0, 0, 10),
         metrics_token=env.get("METRICS_TOKEN", ""),
         checkouts_at_once=_integer(env, "CHECKOUTS_AT_ONCE", 24, 1, 1000),
-        **_whatsapp(env),
         development=development,
-        checkout_origins=_origins(env.get("CHECKOUT_ORIGINS", ""), base),
-    )
+        checkout_origins=_origins(env.get("CHECKOUT_ORIGINS", ""), base), **_whatsapp(env),
+    )  # fmt: skip
 
 
 def current_settings() -> Settings:

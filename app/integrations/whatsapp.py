@@ -125,7 +125,8 @@ def _judge(answer: requests.Response, number: str) -> None:
     error = error if isinstance(error, dict) else {}
     code = error.get("code")
     words = str(error.get("message", "")).removeprefix(f"(#{code})").strip()
-    said = _without_numbers(f"{answer.status_code}, code {code}: {words}" if error else f"{answer.status_code}, not clear", number)
+    what = f"code {code}: {words}" if error else "without a clear answer"
+    said = _without_numbers(f"{answer.status_code}, {what}", number)
     if not answer.ok and code in FINAL:
         raise WhatsAppRefused(said)
     raise WhatsAppUnavailable(said)

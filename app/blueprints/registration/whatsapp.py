@@ -20,7 +20,7 @@ class WhatsAppFields(FlaskForm):
 
     whatsapp_number = StringField(
         _("Phone number for WhatsApp (optional)"),
-        description=_("We also send your confirmation and changes there. A number from abroad begins with its country, like +61."),
+        description=_("We also send your confirmation and changes there. From abroad it begins with its country, like +61."),
         filters=[lambda text: text.strip() if text else text],
         widget=GovInput(input_type="tel"),
         render_kw={"autocomplete": "tel", "inputmode": "tel", "maxlength": str(MAX_LENGTH)},
