@@ -47,11 +47,13 @@ def _wire_outside(app: Flask, settings: Settings) -> None:
     from .integrations.mailer import make_mailer
     from .integrations.sign_in_provider import make_provider
     from .integrations.stripe_gateway import StripeGateway
+    from .integrations.whatsapp import make_whatsapp
     from .services import background
 
     background.register()
     app.extensions["muster_gateway"] = StripeGateway(settings)
     app.extensions["muster_mailer"] = make_mailer(settings)
+    app.extensions["muster_whatsapp"] = make_whatsapp(settings)
     app.extensions["muster_sign_in_provider"] = make_provider(settings)
 
 

@@ -15,14 +15,17 @@ from typing import cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from babel.core import get_global
 from babel.numbers import UnknownCurrencyError, validate_currency
 from flask import current_app
 
 INSTANCE = Path(__file__).resolve().parent.parent / "instance"
 STRIPE_API = "https://api.stripe.com"
+WHATSAPP_API = "https://graph.facebook.com"
 DEMO_SECRET_KEY = "demo-only-not-a-secret"  # noqa: S105 - refused outside the demo by `unsafe`
 DEMO_STRIPE_KEY = "sk_test_simulator"
 DEMO_WEBHOOK_SECRET = "whsec_simulator"  # noqa: S105 - the simulator's, refused with a live key
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 PLACEHOLDERS = ("change", "secret", "example", "dev", "test", "demo", "password", "placeholder", "xxx")
 
 
@@ -58,12 +61,26 @@ class Settings:
     trusted_proxies: int = 0
     metrics_token: str = ""
     checkouts_at_once: int = 24
+    whatsapp_token: str = field(default="", repr=False)
+    whatsapp_phone_id: str = ""
+    whatsapp_api_base: str = WHATSAPP_API
+    whatsapp_language: str = "en"
     development: bool = False
     checkout_origins: tuple[str, ...] = field(default=("https://checkout.stripe.com",))
 
     @property
     def live(self) -> bool:
         return self.stripe_secret_key.startswith(("sk_live_", "rk_live_"))
+
+    @property
+    def whatsapp(self) -> bool:
+        """Whether notices go out by WhatsApp, too."""
+        return bool(self.whatsapp_token)
+
+    @property
+    def territory(self) -> str | None:
+        """The country ("NZ") of the club's time zone, whose phone numbers need no country in front; None: not one country."""
+        return cast("str | None", get_global("zone_territories").get(self.time_zone))
 
     @property
     def host(self) -> str:
@@ -121,8 +138,8 @@ def from_environment(environ: Mapping[str, str] | None = None, *, development: b
         metrics_token=env.get("METRICS_TOKEN", ""),
         checkouts_at_once=_integer(env, "CHECKOUTS_AT_ONCE", 24, 1, 1000),
         development=development,
-        checkout_origins=_origins(env.get("CHECKOUT_ORIGINS", ""), base),
-    )
+        checkout_origins=_origins(env.get("CHECKOUT_ORIGINS", ""), base), **_whatsapp(env),
+    )  # fmt: skip
 
 
 def current_settings() -> Settings:
@@ -185,12 +202,29 @@ def _issuer(env: Mapping[str, str]) -> str:
     if not text:
         return ""
     _url(env, "OIDC_ISSUER", "")
-    if not text.startswith("https://") and urlsplit(text).hostname not in ("127.0.0.1", "localhost"):
+    if not text.startswith("https://") and urlsplit(text).hostname not in LOOPBACK:
         raise SettingsError("OIDC_ISSUER must begin with https://.")
     for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"):
         if not env.get(name):
             raise SettingsError(f"{name} is not set, but OIDC_ISSUER is. The provider gave it when you registered the site.")
     return text
+
+
+def _whatsapp(env: Mapping[str, str]) -> dict[str, str]:
+    """Token and phone number id together or neither; the token goes over an encrypted line, or to this machine."""
+    token, phone_id = env.get("WHATSAPP_TOKEN", ""), env.get("WHATSAPP_PHONE_ID", "")
+    base, language = _url(env, "WHATSAPP_API_BASE", WHATSAPP_API), env.get("WHATSAPP_LANGUAGE", "en")
+    if bool(token) != bool(phone_id):
+        raise SettingsError("WHATSAPP_TOKEN and WHATSAPP_PHONE_ID belong together: set both, or neither.")
+    if not token.isascii() or any(c.isspace() for c in token):
+        raise SettingsError("WHATSAPP_TOKEN must be the access token alone, on one line.")
+    if phone_id and not re.fullmatch(r"[0-9]{5,20}", phone_id):
+        raise SettingsError("WHATSAPP_PHONE_ID must be the id of the number (digits only), which is not the number itself.")
+    if not base.startswith("https://") and urlsplit(base).hostname not in LOOPBACK:
+        raise SettingsError("WHATSAPP_API_BASE must begin with https://.")
+    if not re.fullmatch(r"[a-z]{2,3}(_[A-Z]{2})?", language):
+        raise SettingsError(f"WHATSAPP_LANGUAGE must be the templates' language, such as en or en_GB, not {language!r}.")
+    return {"whatsapp_token": token, "whatsapp_phone_id": phone_id, "whatsapp_api_base": base, "whatsapp_language": language}
 
 
 def _database(text: str) -> str:

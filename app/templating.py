@@ -27,6 +27,7 @@ from . import clock
 from .extensions import babel
 from .order_standing import only_words, order_standing
 from .queries import item_facts
+from .rules.phone_numbers import in_words
 from .rules.pricing import Quote
 from .rules.refusals import Refusal
 from .services.amounts import UNAMBIGUOUS, money, plain
@@ -52,6 +53,7 @@ def init_templating(app: Flask) -> None:
     for function in (money, price, day, clock_time, time_range, end_time, when, until, zone_name, iso, refusal_text):
         env.filters[function.__name__] = env.globals[function.__name__] = function
     env.filters.update(paragraphs=paragraphs, is_past=is_past)
+    env.globals.update(phone_number=in_words)
     env.globals.update(settings=app.extensions["muster_settings"], html_lang=html_lang, static_url=static_url)
     env.globals.update(club_ink=club_ink, order_standing=order_standing, session_row=session_row)
     env.globals.update(only_words=only_words, item_words=item_facts.words_of)

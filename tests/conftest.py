@@ -148,6 +148,8 @@ def settings(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) 
         changes |= {"stripe_api_base": base_url, "checkout_origins": (base_url,)}
     if "smtp_server" in wanted:
         changes["mail_url"] = request.getfixturevalue("smtp_server").url
+    if "whatsapp_server" in wanted:
+        changes |= request.getfixturevalue("whatsapp_server").settings
     if "live_site" in wanted:
         host, port = request.getfixturevalue("site_socket").getsockname()
         changes["site_url"] = f"http://{host}:{port}"
@@ -206,6 +208,17 @@ def smtp_server() -> Iterator[Any]:
     from tests.support.mail import SmtpServer
 
     server = SmtpServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def whatsapp_server() -> Iterator[Any]:
+    """A local WhatsApp; the app's settings switch notices on and send them there. ``sent`` holds what was taken."""
+    from tests.support.whatsapp import WhatsAppServer
+
+    server = WhatsAppServer()
     server.start()
     yield server
     server.stop()

@@ -16,6 +16,7 @@ from .listings import HostRole, Listing, ListingPurchase
 from .memberships import Membership, MembershipPlan
 from .orders import Order, OrderItem
 from .outgoing_emails import OutgoingEmail
+from .outgoing_notices import OutgoingNotice
 from .payments import Payment, Refund
 from .questions import Question
 from .reconciliations import Reconciliation
@@ -45,6 +46,7 @@ __all__ = [
     "Order",
     "OrderItem",
     "OutgoingEmail",
+    "OutgoingNotice",
     "Payment",
     "Question",
     "Reconciliation",

@@ -52,6 +52,9 @@ class Registration(Base):
     """Whether the person was a member when the place was held: for the price and for members-first waitlists."""
     answers: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     """What the session asked and what was answered, frozen by rules.questions: ``{key: {position, kind, question, answer}}``."""
+    whatsapp_number: Mapped[str | None] = mapped_column(sa.String(20))
+    """Where notices go besides, in E.164; kept only with the moment at which the person agreed to that."""
+    whatsapp_agreed_at: Mapped[Moment | None]
     waitlisted_at: Mapped[Moment | None]
     applied_at: Mapped[Moment | None]
     """When it was applied for, where the committee chooses; null: nobody had to choose."""

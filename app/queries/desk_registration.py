@@ -37,7 +37,8 @@ from ..rules.statuses import (
     RegistrationStatus,
     SessionStatus,
 )
-from . import desk_people, refund_terms
+from . import desk_notices, desk_people, refund_terms
+from .desk_notices import NoticeLine
 from .desk_record import MailState
 from .questions import answer_rows
 
@@ -85,6 +86,7 @@ class RegistrationPage:
     payments: Sequence[Payment]
     refunds: Sequence[Refund]
     mails: Sequence[MailLine]
+    notices: Sequence[NoticeLine]
     events: Sequence[Event]
     open_cases: Sequence[int]
     by_name: Mapping[str, str]
@@ -191,8 +193,7 @@ def page(token: str) -> RegistrationPage | None:
     refunds = db.session.execute(sent_back).scalars().all()
     letters = select(OutgoingEmail).where(OutgoingEmail.order_id.in_(ids)).order_by(OutgoingEmail.id)
     entries = _entries(row.Registration.id, ids, [refund.id for refund in refunds])
-    noted = select(BookingNote).where(BookingNote.registration_id == row.Registration.id).order_by(BookingNote.id)
-    notes = db.session.execute(noted).scalars().all()
+    notes = _notes(row.Registration.id)
     names = desk_people.names(one.actor for found in (entries, refunds, notes) for one in found)
     cases = select(Case.id).where(
         Case.closed_at.is_(None), or_(Case.order_id.in_(ids), Case.payment_id.in_([p.id for p in payments]))
@@ -206,6 +207,7 @@ def page(token: str) -> RegistrationPage | None:
         payments=payments,
         refunds=refunds,
         mails=[_mail(mail) for mail in db.session.execute(letters).scalars()],
+        notices=desk_notices.of_registration(row.Registration.id),
         events=[Event(e.created_at, e.actor, names.get(e.actor), e.action, e.subject_kind, e.detail) for e in entries],
         open_cases=db.session.execute(cases.order_by(Case.id)).scalars().all(),
         by_name=names,
@@ -228,6 +230,11 @@ def token_after_contact(once: str) -> str | None:
     done = (AuditEntry.action == "contact_changed", AuditEntry.subject_kind == "registration")
     statement = select(Registration.token).join(AuditEntry, AuditEntry.subject_id == Registration.id).where(*done)
     return db.session.execute(statement.where(AuditEntry.detail["once"].as_string() == once)).scalar_one_or_none()
+
+
+def _notes(registration_id: int) -> Sequence[BookingNote]:
+    noted = select(BookingNote).where(BookingNote.registration_id == registration_id).order_by(BookingNote.id)
+    return db.session.execute(noted).scalars().all()
 
 
 def _entries(registration_id: int, order_ids: Sequence[int], refund_ids: Sequence[int]) -> Sequence[Row[Any]]:

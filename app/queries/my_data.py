@@ -90,6 +90,7 @@ def _registrations(user_id: int, email: str | None) -> list[dict[str, Any]]:
         select(Registration.reference, ClubSession.title.label("session"), ClubSession.starts_at, Registration.name,
                Registration.email, Registration.places, Registration.status, Registration.payment_status,
                Registration.price_cents, Registration.amount_paid_cents, Registration.is_member, Registration.answers,
+               Registration.whatsapp_number, Registration.whatsapp_agreed_at,
                Registration.waitlisted_at, Registration.offered_at, Registration.checked_in_at, Registration.created_at)
         .join(ClubSession, ClubSession.id == Registration.club_session_id)
         .where(belongs_to(Registration, user_id, email))

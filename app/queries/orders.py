@@ -50,6 +50,8 @@ class RegistrationView:
     refund_terms: refunds.Terms
     answers: Sequence[tuple[str, str]] = ()
     """What the session asked, in its words of then, and what was answered."""
+    whatsapp_number: str | None = None
+    """Where notices go besides the mails."""
     applied: bool = False
     """Whether it began as an application."""
     session_cancelled: bool = False
@@ -250,6 +252,7 @@ def _item(
             time_zone=c.time_zone,
             refund_terms=refund_terms.of_booking(c, r),
             answers=answer_rows(r.answers),
+            whatsapp_number=r.whatsapp_number,
             applied=r.applied_at is not None,
             session_cancelled=c.status is SessionStatus.CANCELLED,
         )

@@ -11,6 +11,7 @@ from . import (
     item_kinds,
     letters,
     membership_reminders,
+    notices,
     offers,
     outbox,
     reconciling,
@@ -29,6 +30,7 @@ def register() -> None:
     """
     item_kinds.register()
     jobs.register_job("send_email", outbox.send_owed)
+    jobs.register_job(notices.SEND_JOB, notices.send_owed)
     jobs.register_job("send_refund", refunds.send_owed)
     jobs.register_job(comparing.JOB, comparing.run)
     jobs.register_job(changed_sessions.JOB, changed_sessions.run)
@@ -47,6 +49,7 @@ def register() -> None:
     jobs.register_scan("baskets forgotten", baskets.forget_old)
     jobs.register_scan("changes told", changed_sessions.tell_due)
     jobs.register_scan("mails sent", outbox.send_due)
+    jobs.register_scan("notices sent", notices.send_due)
     for template in ("offer", "accepted"):
         outbox.after_sent(template, waitlist.start_clock)
     for template in letters.STARTS_MEMBERSHIP:

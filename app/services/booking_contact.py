@@ -17,7 +17,7 @@ from ..rules.addresses import normalise_email
 from ..rules.refusals import InvalidInput, Refusal, words
 from ..rules.statuses import ACTIVE, UNSETTLED, RegistrationStatus
 from ..transaction import retried, transaction
-from . import audit, bookings, letters
+from . import audit, bookings, letters, notices
 from .bookings import Booking
 
 LONGEST_NOTE = 2000
@@ -59,6 +59,7 @@ def edit(token: str, name: str, email: str, reason: str, actor: str, *, once: st
         db.execute(update(Registration).where(Registration.id == registration.id).values(**values, token=new))
         audit.record(db, actor, "contact_changed", "registration", registration.id, reason=reason, address=moved, once=once)
         if moved:
+            notices.forget_number(db, registration.id)  # whoever it belongs to agreed for a booking of their own
             _tell(db, booking, email, once)
         return new
 

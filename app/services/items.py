@@ -57,6 +57,8 @@ class Buyer:
     standing: Standing = VISITOR
     joins: bool = False
     """They become a member by this very order: member prices hold for the rest of it."""
+    whatsapp_number: str | None = None
+    """In E.164; given only by somebody who agreed to be written to there."""
 
     @property
     def actor(self) -> str:

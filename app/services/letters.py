@@ -20,7 +20,7 @@ from ..queries.item_facts import ItemFacts
 from ..queries.orders import waitlist_position
 from ..rules import offers
 from ..rules.statuses import ENDED, RegistrationStatus
-from . import outbox, people, refund_ways
+from . import notices, outbox, people, refund_ways
 
 STARTS_MEMBERSHIP = ("confirmation", "membership_started", "purchased")
 """Mails that may bring a new member the link where a password is chosen. They say what there is now."""
@@ -47,13 +47,13 @@ def owe_order_letter(
     if refund_cents is not None:
         by_hand = refund_ways.by_hand_cents(db, order.id, refund_cents)
         context["refund"] = {"amount_cents": refund_cents, "by_hand_cents": by_hand}
-    outbox.owe(db, dedupe_key=f"{template}:{key}", to=order.email, template=template, context=context, order_id=order.id)
+    _owe(db, template, f"{template}:{key}", order, context)
 
 
 def owe_with(db: Session, template: str, order_id: int, key: str, **more: Any) -> None:
     """Owe one mail about this order that says more than the order does, once for each ``key``."""
     order = db.execute(select(Order).where(Order.id == order_id).execution_options(populate_existing=True)).scalar_one()
-    outbox.owe(db, dedupe_key=key, to=order.email, template=template, context=_context(db, order) | more, order_id=order_id)
+    _owe(db, template, key, order, _context(db, order) | more)
 
 
 def about_bookings(db: Session, registration_ids: Collection[int]) -> list[tuple[Registration, Order, dict[str, Any]]]:
@@ -105,7 +105,13 @@ def owe_offer_letter(db: Session, order_id: int, registration_id: int, offered_a
     url = f"{current_settings().site_url}/offers/{row.token}"
     context["offer"] = {"url": url, "registration_id": registration_id, "minutes": minutes}
     key = offer_key(registration_id, offered_at)
-    outbox.owe(db, dedupe_key=key, to=order.email, template="offer", context=context, order_id=order.id)
+    _owe(db, "offer", key, order, context)
+
+
+def _owe(db: Session, template: str, key: str, order: Order, context: dict[str, Any]) -> None:
+    """The mail, and beside it a notice to each phone of the order whose owner agreed to that."""
+    outbox.owe(db, dedupe_key=key, to=order.email, template=template, context=context, order_id=order.id)
+    notices.owe(db, template, key, order.id, context)
 
 
 def _context(

@@ -33,6 +33,7 @@ from . import (
     audit,
     difference_item,
     letters,
+    notices,
     order_lines,
     orders,
     places,
@@ -118,6 +119,7 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
             "answers": quoted.answers,
             "waitlisted_at": now if status is RegistrationStatus.WAITLISTED else None,
             "applied_at": now if status is RegistrationStatus.UNDER_REVIEW else None,
+            **notices.agreed(buyer.whatsapp_number, now),
         }
         registration_id = int(db.execute(insert(Registration).values(values).returning(Registration.id)).scalar_one())
         whole = order_lines.summed(quoted.title, quoted.lines)

@@ -54,6 +54,9 @@ class Applicant:
     asked: Entry | None = None
     """Whether the page offered to register or to apply; None: it did not say."""
 
+    whatsapp_number: str | None = None
+    """In E.164; given only by somebody who agreed to be written to there."""
+
     @property
     def actor(self) -> str:
         return audit.by_user(self.user_id) if self.user_id else audit.GUEST
@@ -69,7 +72,9 @@ def register(slug: str, applicant: Applicant) -> Entered:
         if already := _already_in(db, slug, applicant, now):
             return already
         standing = memberships.standing(db, applicant.user_id, applicant.email, now)
-        buyer = Buyer(applicant.name, applicant.email, applicant.user_id, standing)
+        buyer = Buyer(
+            applicant.name, applicant.email, applicant.user_id, standing, whatsapp_number=applicant.whatsapp_number
+        )
         try:
             quoted = _quoted(db, slug, applicant, buyer, now)
             reserved = ordering.reserve(db, quoted, buyer, now)

@@ -26,7 +26,7 @@ from ..models import (
 )
 from ..rules.statuses import ACTIVE, OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
-from . import audit
+from . import audit, notices
 
 KEEP = timedelta(days=2 * 365)
 """How long after a session somebody may still ask about a booking."""
@@ -102,6 +102,7 @@ def forget(db: Session, registration_id: int, order_id: int | None, actor: str) 
     values: dict[str, Any] = {"name": FORGOTTEN, "email": address, "answers": {}, "user_id": None}
     db.execute(update(Registration).where(Registration.id == registration_id).values(values))
     db.execute(delete(BookingNote).where(BookingNote.registration_id == registration_id))
+    notices.forget(db, registration_id)
     differences = select(OrderItem.order_id).where(OrderItem.registration_id == registration_id)
     for each in {order_id, *db.execute(differences).scalars()} - {None}:
         if not _still_booked(db, each):

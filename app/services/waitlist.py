@@ -111,13 +111,14 @@ def start_clock(db: Session, context: Mapping[str, Any]) -> None:
     if chosen and datetime.fromisoformat(chosen) > clock.now():
         return
     row = db.execute(
-        select(ClubSession.starts_at, ClubSession.time_zone)
+        select(ClubSession.starts_at, ClubSession.time_zone, Registration.offer_expires_at)
         .join(Registration, Registration.club_session_id == ClubSession.id)
         .where(Registration.id == registration_id)
     ).first()
     if row is None:
         return
     ends = offer_rules.deadline(clock.now(), row.starts_at, row.time_zone)
+    ends = max(ends, row.offer_expires_at or ends)  # what the page and a notice have said stays true
     still_offered = (Registration.id == registration_id, Registration.status == RegistrationStatus.OFFERED)
     db.execute(update(Registration).where(*still_offered).values(offer_expires_at=ends))
 

@@ -57,6 +57,8 @@ ACTIONS = {
     "mail_sent_again": _("Letter sent again"),
     "event_retried": _("Message from Stripe tried again"),
     "stripe_checked": _("Stripe asked how its webhook is set up"),
+    "notice_retried": _("WhatsApp notice tried again"),
+    "notices_stopped": _("WhatsApp notices stopped"),
     "mail_retried": _("E-mail tried again"),
     "case_closed": _("Case closed"),
     "added_by_hand": _("Added by the committee"),

@@ -15,7 +15,7 @@ from ...queries.orders import OrderView
 from ...rules.refusals import NotPaidYet, OrderNotOpen, Refusal, StripeAway
 from ...rules.statuses import OrderStatus, Role
 from ...security import by_secret_link, keep_private, may
-from ...services import cancelling, checkout, ending, returning
+from ...services import cancelling, checkout, ending, notices, returning
 from .. import viewer
 
 bp = Blueprint("checkout", __name__)
@@ -103,6 +103,15 @@ def give_up(token: str) -> ResponseReturnValue:
             cancelling.cancel_order(token, viewer.actor(), when_replaced=wish, booking=booking)
     except OrderNotOpen as refusal:
         return render_template("checkout/problem.html", order=_order(token), refusal=refusal), refusal.status
+    return redirect(url_for("checkout.order", token=token), 303)
+
+
+@bp.post("/orders/<token:token>/stop-notices")
+@by_secret_link
+def stop_notices(token: str) -> ResponseReturnValue:
+    """No more notices by WhatsApp: the number and the consent are gone, the e-mails go on."""
+    _order(token)
+    notices.stop(token, viewer.actor())
     return redirect(url_for("checkout.order", token=token), 303)
 
 

@@ -21,6 +21,7 @@ from ...templating import refusal_text
 from .. import asking, viewer
 from . import joining, limits
 from .forms import RegistrationForm
+from .whatsapp import agreed_number, with_whatsapp
 
 bp = Blueprint("registration", __name__, url_prefix="/sessions/<slug:slug>/register")
 
@@ -79,7 +80,8 @@ def _page(slug: str, email: str | None = None) -> SessionView:
 
 
 def _form(page: SessionView) -> RegistrationForm:
-    form = asking.form_class(RegistrationForm, questions.asked_by(page.slug))(max_places=page.max_places)
+    form_class = with_whatsapp(asking.form_class(RegistrationForm, questions.asked_by(page.slug)))
+    form = form_class(max_places=page.max_places)
     joining.offer(page, form, viewer.standing())
     return form
 
@@ -99,6 +101,7 @@ def _applicant(form: RegistrationForm) -> Applicant:
         user_id=viewer.user_id(),
         known_orders=viewer.known_orders(),
         answers=asking.given(form),
+        whatsapp_number=agreed_number(form),
     )
 
 
@@ -139,6 +142,7 @@ def _show_check(page: SessionView, form: RegistrationForm, *, changed_price: boo
         bill=bill,
         answers=asking.answered(form),
         sent_again=asking.sent_again(form),
+        whatsapp_number=agreed_number(form),
         decision=_decision(page),
         hold_minutes=current_settings().hold_minutes,
         changed_price=changed_price,
