@@ -23,7 +23,7 @@ from ..rules import telling
 from ..rules.addresses import NOWHERE
 from ..rules.statuses import ACTIVE, UNDECIDED, WAITING, RegistrationStatus, SessionStatus
 from ..transaction import retried, transaction
-from . import letters, outbox
+from . import letters, notices, outbox
 from .outbox import Letter
 
 _C, _R, _S = ClubSession, Registration, SessionChange
@@ -148,3 +148,6 @@ def _owe(db: Session, club_session: ClubSession, change_id: int, change: Row[Any
         of_template[template].append(Letter(key, order.email, context | {"was": was}, order.id))
     for template, owed in of_template.items():
         outbox.owe_all(db, template, owed)
+        for letter in owed:
+            if letter.order_id is not None:
+                notices.owe(db, template, letter.dedupe_key, letter.order_id, letter.context)
