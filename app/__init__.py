@@ -9,6 +9,7 @@ from . import models as _models  # noqa: F401 - registers every table
 from .config import INSTANCE, Settings, SettingsError, from_environment, unsafe
 from .extensions import db, migrate
 from .templating import Templates
+from .url_rules import LazyRule
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -17,7 +18,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     if _serves() and (problems := unsafe(settings)):
         raise SettingsError("Muster does not start:\n- " + "\n- ".join(problems))
     app = Flask(__name__, instance_path=str(INSTANCE))
-    app.jinja_environment = Templates
+    app.jinja_environment, app.url_rule_class = Templates, LazyRule
     app.extensions["muster_settings"] = settings
     app.config["SECRET_KEY"] = settings.secret_key
     _wire_ground(app, settings)
