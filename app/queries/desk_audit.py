@@ -6,7 +6,7 @@ A page takes at most nine statements: two for the lines, one for the choices of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ class Subject:
     """What an entry is about, in words a person knows it by; where its page is, when it has one."""
 
     label: str
+    _: KW_ONLY
     slug: str | None = None
     registration_token: str | None = None
     user_id: int | None = None
@@ -129,13 +130,19 @@ def _sessions(ids: set[int]) -> Iterable[tuple[int, Subject]]:
     return [(row.id, Subject(row.title, slug=row.slug)) for row in rows]
 
 
+def _of_booking(row: Row[Any], order_token: str | None = None) -> Subject:
+    return Subject(
+        row.name, registration_token=row.token, session_title=row.title, currency=row.currency, order_token=order_token
+    )
+
+
 def _bookings(ids: set[int]) -> Iterable[tuple[int, Subject]]:
     rows = db.session.execute(
         select(Registration.id, Registration.name, Registration.token, ClubSession.title, ClubSession.currency)
         .join(ClubSession, ClubSession.id == Registration.club_session_id)
         .where(Registration.id.in_(ids))
     )
-    return [(row.id, Subject(row.name, None, row.token, row.title, row.currency)) for row in rows]
+    return [(row.id, _of_booking(row)) for row in rows]
 
 
 def _orders(ids: set[int]) -> Iterable[tuple[int, Subject]]:
@@ -147,7 +154,7 @@ def _orders(ids: set[int]) -> Iterable[tuple[int, Subject]]:
         .where(Order.id.in_(ids))
         .order_by(OrderItem.id.desc())
     )
-    return [(row.id, Subject(row.name, None, row.token, row.title, row.currency, row.order_token)) for row in rows]
+    return [(row.id, _of_booking(row, row.order_token)) for row in rows]
 
 
 def _refunds(ids: set[int]) -> Iterable[tuple[int, Subject]]:
@@ -160,7 +167,7 @@ def _refunds(ids: set[int]) -> Iterable[tuple[int, Subject]]:
         .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
         .where(Refund.id.in_(ids))
     )
-    return [(row.id, Subject(row.name, None, row.token, row.title, row.currency)) for row in rows]
+    return [(row.id, _of_booking(row)) for row in rows]
 
 
 def _mails(ids: set[int]) -> Iterable[tuple[int, Subject]]:

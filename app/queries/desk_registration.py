@@ -1,6 +1,6 @@
 """One registration with its whole history, as staff see it: facts, money, mails and the record. Called by the admin blueprint.
 
-Eight statements, however much has happened to it. Its token opens the person's own page, so only staff are shown any of this.
+Ten statements, however much has happened to it. Its token opens the person's own page, so only staff are shown any of this.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def waitlist_guard() -> Iterator[None]:
 @contextmanager
 def dealing_at_once() -> Iterator[None]:
     """A place that comes free is dealt by the worker's next scan only."""
-    with patch.object(waitlist, "deal", lambda *_: 0):
+    with patch.object(waitlist, "deal", lambda *_, **_freed: 0):
         yield
 
 
@@ -145,7 +145,9 @@ def acting_once() -> Iterator[None]:
 @contextmanager
 def session_ended_check() -> Iterator[None]:
     """A payment for a cancelled session confirms a place in it."""
-    with patch.object(registration_item.RegistrationItem, "_session_status", staticmethod(lambda *_: SessionStatus.PUBLISHED)):
+    with patch.object(
+        registration_item.RegistrationItem, "_locked_session_status", staticmethod(lambda *_: SessionStatus.PUBLISHED)
+    ):
         yield
 
 
