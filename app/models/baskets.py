@@ -20,6 +20,8 @@ class Basket(Base):
     """What the browser's cookie carries."""
     order_id: Mapped[int | None] = mapped_column(sa.ForeignKey("orders.id"))
     """The order that it was last checked out as."""
+    code: Mapped[str | None] = mapped_column(sa.String(40))
+    """The code that it is to be paid with, as it was typed and found right then; counted with the order alone."""
     used_at: Mapped[Moment] = mapped_column(UtcDateTime(), default=clock.now)
     """When something was last added, changed or checked out: it is forgotten some days after that."""
     created_at: Mapped[CreatedAt]

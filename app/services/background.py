@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .. import jobs
 from . import (
-    baskets,
     changed_sessions,
     comparing,
     holds,
@@ -13,6 +12,7 @@ from . import (
     membership_reminders,
     notices,
     offers,
+    old_baskets,
     outbox,
     reconciling,
     refunds,
@@ -46,7 +46,7 @@ def register() -> None:
     jobs.register_scan("comparisons asked for", comparing.run_asked)
     jobs.register_scan("books compared", reconciling.reconcile_if_due)
     jobs.register_scan("memberships ending", membership_reminders.remind_due)
-    jobs.register_scan("baskets forgotten", baskets.forget_old)
+    jobs.register_scan("baskets forgotten", old_baskets.forget_old)
     jobs.register_scan("changes told", changed_sessions.tell_due)
     jobs.register_scan("mails sent", outbox.send_due)
     jobs.register_scan("notices sent", notices.send_due)

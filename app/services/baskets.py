@@ -1,14 +1,14 @@
 """Baskets: filled, changed and turned into an order, all or nothing (promise 15). Called by the basket's pages and by checkout.
 
 Nothing is kept for a basket until it is checked out. Its lines go when their order is paid, in that very transaction. A basket
-holds MOST_LINES at the most and is forgotten KEEP after it was last touched.
+holds MOST_LINES at the most; after KEEP it is gone, and ``old_baskets`` deletes it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
@@ -19,15 +19,15 @@ from ..models import Basket, BasketItem, Order, OrderItem
 from ..models.columns import new_token
 from ..rules.refusals import BasketEmpty, BasketFull, BasketGone, InvalidInput, PriceChanged, Refusal, words
 from ..rules.statuses import ItemKind, OrderStatus
+from ..rules.vouchers import normalise
 from ..transaction import end_read, retried, transaction
-from . import audit, items, ordering, orders
+from . import audit, items, ordering, orders, vouchers
 from .items import Buyer, Quoted, Wanted
 from .ordering import Entered, Outcome
 
 KEEP = timedelta(days=14)
 MOST_LINES = 20
 MOST_OF_ONE = 50
-BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,10 @@ class View:
     """A basket with what it costs this buyer now."""
 
     lines: Sequence[Line] = ()
+    code: str = ""
+    """The code that it is to be paid with, or was to be."""
+    code_refusal: Refusal | None = None
+    """Why the code takes nothing off."""
 
     @property
     def quoted(self) -> list[Quoted]:
@@ -64,6 +68,11 @@ class View:
         return self.quoted[0].currency if self.quoted else ""
 
     @property
+    def code_saved_cents(self) -> int:
+        """What the code takes off."""
+        return sum(line.code_saved_cents for line in self.quoted)
+
+    @property
     def keeps(self) -> bool:
         """Whether checking out keeps something while it is paid."""
         return any(line.keeps for line in self.quoted)
@@ -73,8 +82,8 @@ class View:
         return bool(self.lines) and len(self.quoted) == len(self.lines)
 
 
-def view(token: str, buyer: Buyer) -> View:
-    """The basket as it is for this buyer. Changes nothing. Raises BasketGone."""
+def view(token: str, buyer: Buyer, code: str | None = None) -> View:
+    """The basket as it is for this buyer, with the code typed now or (None) before. Changes nothing. Raises BasketGone."""
     db, now = flask_db.session(), clock.now()
     basket = db.execute(select(Basket).where(Basket.token == token, Basket.used_at > now - KEEP)).scalar_one_or_none()
     if basket is None:
@@ -86,7 +95,32 @@ def view(token: str, buyer: Buyer) -> View:
         shown[row.id] = _line(db, row, buyer, holds)
         if (quoted := shown[row.id].quoted) is not None and quoted.joins:
             buyer = replace(buyer, joins=True)
-    return View([shown[row.id] for row in rows])
+    lines = [shown[row.id] for row in rows]
+    return _with_code(db, lines, buyer, now, (basket.code or "") if code is None else code)
+
+
+def _with_code(db: Session, lines: Sequence[Line], buyer: Buyer, now: datetime, code: str) -> View:
+    """The lines at what they cost with the code, or at their prices and why the code takes nothing off them."""
+    priced = [line for line in lines if line.quoted is not None]
+    try:
+        found = [line.quoted for line in priced if line.quoted is not None]
+        cut = ordering.with_code(db, found, buyer, now, code) if code and found else found
+    except Refusal as refusal:
+        return View(lines, code, refusal)
+    now_cost = {line.id: quoted for line, quoted in zip(priced, cut, strict=True)}
+    return View([replace(line, quoted=now_cost.get(line.id)) for line in lines], code)
+
+
+@retried
+def use_code(token: str, code: str, buyer: Buyer) -> None:
+    """Keep the code with the basket; empty: none. Raises BasketGone, and VoucherRefused for one that takes nothing off."""
+    if code and isinstance(refusal := view(token, buyer, code).code_refusal, Refusal):
+        raise refusal
+    with transaction() as db:
+        basket = _find(db, token)
+        if basket is None:
+            raise BasketGone
+        db.execute(update(Basket).where(Basket.id == basket.id).values(code=code or None, used_at=clock.now()))
 
 
 def offered(wanted: Wanted, buyer: Buyer) -> Quoted:
@@ -108,8 +142,10 @@ def add(token: str | None, wanted: Wanted, buyer: Buyer) -> str:
             )
         else:
             basket_id, token = basket.id, basket.token
+        begun = db.execute(select(BasketItem.id).where(BasketItem.basket_id == basket_id).limit(1)).first() is not None
         _put(db, basket_id, wanted, quoted)
-        db.execute(update(Basket).where(Basket.id == basket_id).values(used_at=now))
+        fresh = {} if begun else {"code": None}  # the code was for what was in it before
+        db.execute(update(Basket).where(Basket.id == basket_id).values(used_at=now, **fresh))
         return token
 
 
@@ -145,8 +181,8 @@ def change(token: str, item_id: int, quantity: int, buyer: Buyer) -> None:
 
 
 @retried
-def order(token: str, buyer: Buyer, expected_total_cents: int | None, attempt: str) -> Entered:
-    """Order everything in it or nothing. A Refusal about one line names it (``about``).
+def order(token: str, buyer: Buyer, expected_total_cents: int | None, attempt: str, code: str = "") -> Entered:
+    """Order everything in it or nothing, with the code that was typed. A Refusal about one line names it (``about``).
 
     Raises BasketGone, BasketEmpty, PriceChanged unless the total is what the page showed, and whatever a line refuses.
     """
@@ -160,9 +196,9 @@ def order(token: str, buyer: Buyer, expected_total_cents: int | None, attempt: s
         rows = _rows(db, basket.id)
         if not rows:
             raise BasketEmpty
-        if open_token := _still_the_same(db, basket, rows, buyer):
+        if open_token := _still_the_same(db, basket, rows, buyer, code):
             return Entered(Outcome.RESUMED, open_token)
-        quoted = ordering.quote(db, [Wanted(row.kind, row.slug, row.quantity) for row in rows], buyer, now)
+        quoted = ordering.quote(db, [Wanted(row.kind, row.slug, row.quantity) for row in rows], buyer, now, code)
         _check(db, quoted, buyer, expected_total_cents)
         made, entered = ordering.write(db, ordering.reserve(db, quoted, buyer, now), buyer, attempt, now)
         audit.record(db, buyer.actor, "checked_out", "order", made.id, lines=len(rows))
@@ -192,7 +228,7 @@ def tell_had(wanted: Wanted, buyer: Buyer) -> None:
         items.handler(wanted.kind).tell_had(db, wanted, buyer)
 
 
-def changed_order(token: str, email: str | None) -> str | None:
+def changed_order(token: str, email: str | None, code: str = "") -> str | None:
     """The unpaid order that this basket was last checked out as, if something is different by now: it must end first."""
     db = flask_db.session()
     basket = db.execute(select(Basket).where(Basket.token == token)).scalar_one_or_none()
@@ -200,7 +236,7 @@ def changed_order(token: str, email: str | None) -> str | None:
     if basket is not None and basket.order_id is not None:
         status = (Order.id == basket.order_id, Order.status == OrderStatus.PENDING)
         open_token = db.execute(select(Order.token).where(*status)).scalar_one_or_none()
-        same = _still_the_same(db, basket, _rows(db, basket.id), Buyer(email=email))
+        same = _still_the_same(db, basket, _rows(db, basket.id), Buyer(email=email), code)
         found = None if same else open_token
     end_read()
     return found
@@ -209,18 +245,6 @@ def changed_order(token: str, email: str | None) -> str | None:
 def empty_paid(db: Session, order_id: int) -> None:
     """The order is paid: its lines leave the basket, in the transaction that says so. What was added since stays."""
     db.execute(delete(BasketItem).where(BasketItem.order_id == order_id))
-
-
-@retried
-def forget_old() -> int:
-    """Delete baskets that nobody has touched for KEEP; how many."""
-    old = select(Basket.id).where(Basket.used_at <= clock.now() - KEEP).order_by(Basket.used_at).limit(BATCH)
-    with transaction() as db:
-        ids = db.execute(old).scalars().all()
-        if ids:
-            db.execute(delete(BasketItem).where(BasketItem.basket_id.in_(ids)))
-            db.execute(delete(Basket).where(Basket.id.in_(ids)))
-        return len(ids)
 
 
 def _find(db: Session, token: str) -> Basket | None:
@@ -257,9 +281,11 @@ def _line(db: Session, row: BasketItem, buyer: Buyer, holds: bool) -> Line:
     return Line(row.id, row.kind, row.slug, row.title, row.quantity, handler.path(row.slug), handler.single, quoted, refused)
 
 
-def _still_the_same(db: Session, basket: Basket, rows: Sequence[BasketItem], buyer: Buyer) -> str | None:
-    """The open order that holds exactly these lines for this buyer: it is gone on with."""
+def _still_the_same(db: Session, basket: Basket, rows: Sequence[BasketItem], buyer: Buyer, code: str) -> str | None:
+    """The open order that holds exactly these lines for this buyer, with this code: it is gone on with."""
     if basket.order_id is None or any(row.order_id != basket.order_id for row in rows):
+        return None
+    if vouchers.of_order(db, basket.order_id) != normalise(code):
         return None
     count = select(func.count()).select_from(OrderItem).where(OrderItem.order_id == Order.id).scalar_subquery()
     statement = select(Order.token).where(

@@ -21,7 +21,8 @@ from ..rules import holds
 from ..rules.refusals import AlreadyRegistered, OrderNotOpen, PaymentsDown, StripeAway
 from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus
 from ..transaction import retried, transaction
-from . import baskets, ending, hosting, memberships, orders, registrations
+from . import audit, baskets, ending, hosting, memberships, orders, registrations
+from .hosting import Fee
 from .items import Buyer, Wanted
 from .memberships import Joiner
 from .registrations import Applicant, Entered, Outcome
@@ -44,34 +45,49 @@ def begin_registration(slug: str, applicant: Applicant) -> Destination:
 
 
 def begin_membership(plan_slug: str, buyer: Joiner) -> Destination:
-    """Order a membership and leave for Stripe; as ``begin_registration`` otherwise."""
+    """Order a membership and leave for Stripe; as ``begin_registration`` otherwise.
+
+    An order for it that the same person has not paid yet, with another code or without, is ended first.
+    """
+    earlier = memberships.changed_order(plan_slug, buyer)
+    if earlier is not None and _end_first(earlier, buyer.actor) is OrderStatus.PAID:
+        return Destination(order_url(earlier), earlier)
     return _leave(memberships.order(plan_slug, buyer))
 
 
-def begin_listing(slug: str, attempt: str, user_id: int, name: str, email: str) -> Destination:
-    """Order the listing of a host's draft and leave for Stripe; as ``begin_registration`` otherwise."""
-    return _leave(hosting.order(slug, attempt, user_id, name, email))
+def begin_listing(slug: str, fee: Fee) -> Destination:
+    """Order the listing of a host's draft and leave for Stripe; as ``begin_membership`` otherwise."""
+    earlier = hosting.changed_order(slug, fee)
+    if earlier is not None and _end_first(earlier, audit.by_user(fee.user_id)) is OrderStatus.PAID:
+        return Destination(order_url(earlier), earlier)
+    return _leave(hosting.order(slug, fee))
 
 
-def begin_basket(token: str, buyer: Buyer, expected_total_cents: int | None, attempt: str) -> Destination:
+def begin_basket(token: str, buyer: Buyer, expected_total_cents: int | None, attempt: str, code: str = "") -> Destination:
     """Order what is in the basket and leave for Stripe; as ``begin_registration`` otherwise. A Refusal may name its line.
 
     An unpaid order of this basket that is not the same any more is ended first: what it keeps is wanted again. When Stripe cannot
     be asked whether it was paid, StripeAway.
     """
-    if (earlier := baskets.changed_order(token, buyer.email)) is not None:
-        try:
-            status = ending.give_up(earlier, buyer.actor)
-        except OrderNotOpen:
-            status = OrderStatus.EXPIRED
-        if status is OrderStatus.PENDING:
-            raise StripeAway
+    if (earlier := baskets.changed_order(token, buyer.email, code)) is not None:
+        _end_first(earlier, buyer.actor)
     try:
-        return _leave(baskets.order(token, buyer, expected_total_cents, attempt))
+        return _leave(baskets.order(token, buyer, expected_total_cents, attempt, code))
     except AlreadyRegistered as refusal:
         if isinstance(refusal.about, Wanted):
             baskets.tell_had(refusal.about, buyer)
         raise
+
+
+def _end_first(earlier: str, actor: str) -> OrderStatus:
+    """End an unpaid order that stands in the way of a new one; how it ended. Raises StripeAway when nobody can say that."""
+    try:
+        status = ending.give_up(earlier, actor)
+    except OrderNotOpen:
+        return OrderStatus.EXPIRED
+    if status is OrderStatus.PENDING:
+        raise StripeAway
+    return status
 
 
 def _leave(entered: Entered) -> Destination:

@@ -5,23 +5,25 @@ Called by the host pages. Money and publishing are the item kind's (``listing_it
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
 from ..config import current_settings
+from ..extensions import db as flask_db
 from ..models import ClubSession, Listing, ListingPurchase, Order, OrderItem
 from ..queries import desk_sessions, memberships
-from ..rules.refusals import InvalidInput, Refusal, SessionNotFound, words
+from ..rules.refusals import InvalidInput, PriceChanged, Refusal, SessionNotFound, words
 from ..rules.statuses import Entry, ItemKind, OrderStatus, SessionStatus
-from ..transaction import retried, transaction
-from . import audit, club_sessions, ordering, orders
+from ..rules.vouchers import normalise
+from ..transaction import end_read, retried, transaction
+from . import audit, club_sessions, ordering, orders, vouchers
 from .club_session_fields import ClubSessionFields
 from .club_sessions import ChangedMeanwhile
 from .host_roles import check_may
-from .items import Buyer, Wanted
+from .items import Buyer, OrderKey, Quoted, Wanted
 from .ordering import Entered, Outcome
 
 MOST_DRAFTS = 20
@@ -69,35 +71,72 @@ def edit(slug: str, fields: ClubSessionFields, user_id: int, *, seen: str) -> No
         club_sessions.change(db, before, replace(club_sessions.read(before), **changed), audit.by_user(user_id))
 
 
+@dataclass(frozen=True, slots=True)
+class Fee:
+    """Who pays for a listing, and what they saw. ``code`` as it was typed; with one, the total must have been seen."""
+
+    user_id: int
+    name: str
+    email: str
+    attempt: str
+    code: str = ""
+    expected_total_cents: int | None = None
+
+
+def offered(slug: str, fee: Fee) -> Quoted:
+    """The fee as it is now, for the page that shows it. Raises the Refusal that says why it cannot be had so."""
+    return _quoted(flask_db.session(), slug, fee)[1]
+
+
 @retried
-def order(slug: str, attempt: str, user_id: int, name: str, email: str) -> Entered:
+def order(slug: str, fee: Fee) -> Entered:
     """Order the listing of a draft, or come back to the order that is open for it. Nothing to pay publishes at once."""
     now = clock.now()
     with transaction() as db:
-        if again := orders.token_of_attempt(db, attempt):
+        if again := orders.token_of_attempt(db, fee.attempt):
             return Entered(Outcome.RESUMED, again)
-        host = select(ClubSession.id).where(ClubSession.slug == slug, ClubSession.host_user_id == user_id)
+        host = select(ClubSession.id).where(ClubSession.slug == slug, ClubSession.host_user_id == fee.user_id)
         if db.execute(host.with_for_update()).first() is None:
             raise SessionNotFound
-        if open_one := _open_order(db, slug):
-            return Entered(Outcome.RESUMED, open_one)
-        buyer = Buyer(name, email, user_id, memberships.standing(db, user_id, email, now))
-        quoted = ordering.quote(db, [Wanted(ItemKind.LISTING, slug)], buyer, now)
-        ordering.check_total(quoted)
-        return ordering.write(db, ordering.reserve(db, quoted, buyer, now), buyer, attempt, now)[1]
+        open_one = _open_order(db, slug)
+        if open_one is not None and vouchers.of_order(db, open_one.id) == normalise(fee.code):
+            return Entered(Outcome.RESUMED, open_one.token)
+        buyer, quoted = _quoted(db, slug, fee)
+        seen = fee.expected_total_cents
+        if seen != quoted.total_cents and (fee.code or seen is not None):
+            raise PriceChanged(unit_cents=quoted.total_cents, currency=quoted.currency)
+        ordering.check_total([quoted])
+        return ordering.write(db, ordering.reserve(db, [quoted], buyer, now), buyer, fee.attempt, now)[1]
 
 
-def _open_order(db: Session, slug: str) -> str | None:
+def changed_order(slug: str, fee: Fee) -> str | None:
+    """The open order for this listing with another code, or without: it must end first."""
+    db = flask_db.session()
+    mine = select(ClubSession.id).where(ClubSession.slug == slug, ClubSession.host_user_id == fee.user_id)
+    found = _open_order(db, slug) if db.execute(mine).first() is not None else None
+    other = found is not None and vouchers.of_order(db, found.id) != normalise(fee.code)
+    end_read()
+    return found.token if found is not None and other else None
+
+
+def _quoted(db: Session, slug: str, fee: Fee) -> tuple[Buyer, Quoted]:
+    now = clock.now()
+    buyer = Buyer(fee.name, fee.email, fee.user_id, memberships.standing(db, fee.user_id, fee.email, now))
+    return buyer, ordering.quote(db, [Wanted(ItemKind.LISTING, slug)], buyer, now, fee.code)[0]
+
+
+def _open_order(db: Session, slug: str) -> OrderKey | None:
     """The order of this listing that can still be paid; one that is being ended is not."""
     statement = (
-        select(Order.token)
+        select(Order.id, Order.token, Order.reference)
         .join(OrderItem, OrderItem.order_id == Order.id)
         .join(ListingPurchase, ListingPurchase.order_item_id == OrderItem.id)
         .join(ClubSession, ClubSession.id == ListingPurchase.club_session_id)
         .where(ClubSession.slug == slug, Order.status == OrderStatus.PENDING, Order.cancel_requested_at.is_(None))
         .where(Order.hold_expires_at > clock.now())
     )
-    return db.execute(statement.order_by(Order.id.desc()).limit(1)).scalar_one_or_none()
+    found = db.execute(statement.order_by(Order.id.desc()).limit(1)).first()
+    return OrderKey(*found) if found is not None else None
 
 
 def _theirs(fields: ClubSessionFields) -> ClubSessionFields:

@@ -14,8 +14,10 @@ from ..queries.memberships import Standing
 from ..rules import memberships as rules
 from ..rules.memberships import PlanNotOnSale
 from ..rules.refusals import InvalidInput, words
-from . import membership_spans, order_lines
+from ..rules.statuses import ItemKind
+from . import membership_spans, order_lines, vouchers
 from .order_lines import PricedLine
+from .vouchers import Applied, Sold
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,16 @@ def priced(plan: PlanView, user_id: int | None, email: str | None, standing: Sta
     if user_id is None and email is not None:
         is_student = rules.is_student_address(email, current_settings().student_domains)
     return Sale(plan, plan.price(is_student=is_student))
+
+
+def with_code(db: Session, sale: Sale, code: str, user_id: int | None, email: str | None, now: datetime) -> Applied | None:
+    """What the code takes off, for the page that shows it. Raises VoucherRefused, and InvalidInput as ``check_account`` does."""
+    if not code:
+        return None
+    sold = [Sold(ItemKind.MEMBERSHIP, sale.plan.id, lines(sale))]
+    applied = vouchers.apply(db, code, sold, sale.plan.currency, email=email, is_member=True, now=now)  # by this very order
+    check_account(sale.price.cents - applied.saved_cents, user_id)
+    return applied
 
 
 def lines(sale: Sale) -> list[PricedLine]:

@@ -12,15 +12,17 @@ from sqlalchemy import false, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from .. import clock
+from ..extensions import db as flask_db
 from ..models import Membership, MembershipPlan, Order, OrderItem, User
 from ..models.memberships import MembershipPurchase
 from ..queries import membership_plans, memberships
 from ..rules.memberships import Span
 from ..rules.refusals import InvalidInput, PriceChanged, words
 from ..rules.statuses import ItemKind, OrderStatus
-from ..transaction import retried, transaction
-from . import account_letters, audit, letters, membership_spans, ordering, orders, paying_back, people, people_rights
-from .items import Buyer, Wanted
+from ..rules.vouchers import normalise
+from ..transaction import end_read, retried, transaction
+from . import account_letters, audit, letters, membership_spans, ordering, orders, paying_back, people, people_rights, vouchers
+from .items import Buyer, OrderKey, Wanted
 from .ordering import Entered, Outcome
 
 NO_SUCH = words("There is no such membership, or it has ended.")
@@ -36,6 +38,8 @@ class Joiner:
     attempt: str
     user_id: int | None = None
     known_orders: tuple[str, ...] = ()
+    code: str = ""
+    """A code that takes something off, as it was typed."""
 
     @property
     def actor(self) -> str:
@@ -50,11 +54,14 @@ def order(plan_slug: str, joiner: Joiner) -> Entered:
     """
     now = clock.now()
     with transaction() as db:
-        if token := orders.token_of_attempt(db, joiner.attempt) or _open_order(db, plan_slug, joiner):
-            return Entered(Outcome.RESUMED, token)
+        if again := orders.token_of_attempt(db, joiner.attempt):
+            return Entered(Outcome.RESUMED, again)
+        open_one = _open_order(db, plan_slug, joiner)
+        if open_one is not None and vouchers.of_order(db, open_one.id) == normalise(joiner.code):
+            return Entered(Outcome.RESUMED, open_one.token)
         standing = memberships.standing(db, joiner.user_id, joiner.email, now)
         buyer = Buyer(joiner.name, joiner.email, joiner.user_id, standing)
-        quoted = ordering.quote(db, [Wanted(ItemKind.MEMBERSHIP, plan_slug)], buyer, now)
+        quoted = ordering.quote(db, [Wanted(ItemKind.MEMBERSHIP, plan_slug)], buyer, now, joiner.code)
         if joiner.expected_price_cents != ordering.total(quoted):
             raise PriceChanged(unit_cents=ordering.total(quoted), currency=quoted[0].currency)
         ordering.check_total(quoted)
@@ -63,13 +70,22 @@ def order(plan_slug: str, joiner: Joiner) -> Entered:
         return entered
 
 
-def _open_order(db: Session, plan_slug: str, joiner: Joiner) -> str | None:
+def changed_order(plan_slug: str, joiner: Joiner) -> str | None:
+    """The order that the same person is about to pay for this plan with another code, or without: it must end first."""
+    db = flask_db.session()
+    found = _open_order(db, plan_slug, joiner)
+    other = found is not None and vouchers.of_order(db, found.id) != normalise(joiner.code)
+    end_read()
+    return found.token if found is not None and other else None
+
+
+def _open_order(db: Session, plan_slug: str, joiner: Joiner) -> OrderKey | None:
     """An order for this plan alone that the same person is about to pay, from this browser or signed in: it is gone on with."""
     mine = or_(Order.token.in_(joiner.known_orders), Order.user_id == joiner.user_id if joiner.user_id else false())
     other = aliased(OrderItem)
     more = select(other.id).where(other.order_id == Order.id, other.id != OrderItem.id)
     statement = (
-        select(Order.token)
+        select(Order.id, Order.token, Order.reference)
         .join(OrderItem, OrderItem.order_id == Order.id)
         .join(MembershipPurchase, MembershipPurchase.order_item_id == OrderItem.id)
         .join(MembershipPlan, MembershipPlan.id == MembershipPurchase.plan_id)
@@ -78,7 +94,8 @@ def _open_order(db: Session, plan_slug: str, joiner: Joiner) -> str | None:
         .order_by(Order.id.desc())
         .limit(1)
     )
-    return db.execute(statement).scalar_one_or_none()
+    found = db.execute(statement).first()
+    return OrderKey(*found) if found is not None else None
 
 
 @retried

@@ -55,10 +55,12 @@ def quote(db: Session, wanted: Iterable[Wanted], buyer: Buyer, now: datetime, co
         if quoted[position].joins:
             buyer = replace(buyer, joins=True)
     lines = [quoted[position] for position in range(len(asked))]
-    return _with_code(db, lines, buyer, now, code) if code else lines
+    return with_code(db, lines, buyer, now, code) if code else lines
 
 
-def _with_code(db: Session, quoted: Sequence[Quoted], buyer: Buyer, now: datetime, code: str) -> list[Quoted]:
+def with_code(db: Session, quoted: Sequence[Quoted], buyer: Buyer, now: datetime, code: str) -> list[Quoted]:
+    """The lines at what they cost with the code. Raises VoucherRefused, and what a kind says of a price it may not have."""
+    buyer = replace(buyer, joins=buyer.joins or any(line.joins for line in quoted))
     sold = [Sold(line.wanted.kind, line.subject_id, line.lines) for line in quoted]
     currency = quoted[0].currency
     applied = vouchers.apply(db, code, sold, currency, email=buyer.email, is_member=buyer.pays_as_member, now=now)

@@ -89,6 +89,12 @@ def use(db: Session, voucher_id: int, order_id: int, email: str, saved_cents: in
     audit.record(db, actor, "code_used", "order", order_id, code=row.code, saved_cents=saved_cents)
 
 
+def of_order(db: Session, order_id: int) -> str:
+    """The code that an order uses; empty without one."""
+    used = select(Voucher.code).join(VoucherUse, VoucherUse.voucher_id == Voucher.id).where(VoucherUse.order_id == order_id)
+    return db.execute(used).scalar_one_or_none() or ""
+
+
 def used_by(db: Session, voucher_id: int, email: str) -> int:
     """How many uses of it an address has, not counting those given back."""
     mine = (VoucherUse.voucher_id == voucher_id, VoucherUse.returned_at.is_(None), Order.email == email)

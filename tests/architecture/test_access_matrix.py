@@ -38,8 +38,8 @@ MAY_DECLARE = {
 }  # fmt: skip
 """What a route may declare, by the first part of its address. A new part is added here, on purpose."""
 OWN = {
-    "accounts.new_address", "host.session", "host.edit", "host.pay", "host.registrations", "host.tick_in", "host.undo",
-    "host.invite", "host.remove", "host.invitation",
+    "accounts.new_address", "host.session", "host.edit", "host.pay", "host.code", "host.registrations", "host.tick_in",
+    "host.undo", "host.invite", "host.remove", "host.invitation",
 }  # fmt: skip
 """Signed in, and good for one person alone: by a link, or because the session is theirs to host."""
 STRANGERS = ("anonymous", "guest link", "other guest")

@@ -8,6 +8,7 @@ from typing import Any
 from app.models import ClubSession, Listing, User
 from app.rules.statuses import SessionStatus
 from app.services import checkout
+from app.services.hosting import Fee
 from app.transaction import transaction
 
 from .factories import make_club_session, make_user
@@ -27,7 +28,7 @@ def make_host(**overrides: Any) -> User:
     return make_user(**{"name": "Hana Host", **overrides})
 
 
-def begin_listing(host: User, club_session: ClubSession, *, attempt: str = "") -> str:
+def begin_listing(host: User, club_session: ClubSession, *, attempt: str = "", **more: Any) -> str:
     """Order the listing and leave for Stripe (or not, when there is no fee); the order's token."""
     key = attempt or f"listing-{next(_number)}"
-    return checkout.begin_listing(club_session.slug, key, host.id, host.name, host.email).order_token
+    return checkout.begin_listing(club_session.slug, Fee(host.id, host.name, host.email, key, **more)).order_token

@@ -36,6 +36,8 @@ class Form:
     """What radios, checkboxes and selects offer."""
     buttons: list[tuple[str, str, str]]
     """(words, name, value) of each button."""
+    destinations: dict[str, str] = field(default_factory=dict)
+    """Where a button sends the form instead, by its words."""
 
     def __getitem__(self, name: str) -> str:
         """The value of a field as the page shows it; "" when nothing is chosen."""
@@ -162,7 +164,7 @@ class PageClient:
         return self._go("POST", urljoin(self.base_url, path), follow, {"data": data or {}, **kwargs})
 
     def submit(self, form: Form | str | int = 0, *, button: str | None = None, follow: bool = True, **values: Any) -> Page:
-        """Fill in a form of the newest page and press a button (the first, or the one with these words).
+        """Fill in a form of the newest page and press a button (the form's own, or the one with these words).
 
         A checkbox takes True, False or a list of its values; what is not named stays as the page has it.
         """
@@ -176,7 +178,7 @@ class PageClient:
         data: dict[str, list[str]] = {}
         for name, value in pairs:
             data.setdefault(name, []).append(value)
-        return self._go("POST", form.action, follow, {"data": data})
+        return self._go("POST", form.destinations.get(button or "", form.action), follow, {"data": data})
 
     def click(self, words: str) -> Page:
         """Follow the link of the newest page with these words."""
@@ -225,10 +227,13 @@ def _form(element: Element, page_url: str) -> Form:
     values: dict[str, list[str]] = {}
     options: dict[str, list[str]] = {}
     buttons: list[tuple[str, str, str]] = []
+    destinations: dict[str, str] = {}
     for control in element.iter():
         name, kind = control.get("name", ""), control.get("type", "").lower()
         if control.tag == "button" and kind in ("", "submit") or control.tag == "input" and kind == "submit":
             buttons.append((text_of(control) or control.get("value", ""), name, control.get("value", "")))
+            if control.get("formaction"):
+                destinations[buttons[-1][0]] = urljoin(page_url, control.get("formaction", ""))
         elif not name or control.get("disabled") is not None:
             continue
         elif control.tag == "input" and kind in ("radio", "checkbox"):
@@ -247,4 +252,4 @@ def _form(element: Element, page_url: str) -> Form:
                 chosen = offered[:1]
             values[name] = [option.get("value", text_of(option)) for option in chosen]
     action, method = urljoin(page_url, element.get("action") or page_url), element.get("method", "get").lower()
-    return Form(action, method, values, options, buttons)
+    return Form(action, method, values, options, buttons, destinations)

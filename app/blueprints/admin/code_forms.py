@@ -25,9 +25,10 @@ from .membership_forms import DeskForm
 
 KINDS = {
     ItemKind.REGISTRATION: _("Places in every session"),
-    ItemKind.MEMBERSHIP: _("Memberships bought with a booking"),
+    ItemKind.MEMBERSHIP: _("Memberships"),
+    ItemKind.LISTING: _("Listing fees of hosts"),
 }
-"""What a code can be made for: the kinds that the booking form, where codes are typed, sells."""
+"""What a code can be made for: the kinds that are sold on a page where one can be typed."""
 
 
 class CodeForm(DeskForm):

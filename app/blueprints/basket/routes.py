@@ -13,7 +13,7 @@ from ...security import keep_private, public
 from ...services import baskets, checkout, items
 from ...services.items import Buyer, Wanted
 from ...templating import refusal_text
-from .. import viewer
+from .. import typed_codes, viewer
 from .forms import AddForm, CheckoutForm, GuestForm, fresh_attempt
 
 bp = Blueprint("basket", __name__, url_prefix="/basket")
@@ -60,20 +60,37 @@ def remove(item_id: int) -> ResponseReturnValue:
     return _change(item_id, 0)
 
 
+@bp.post("/code")
+@public
+@typed_codes.trying_codes
+def code() -> ResponseReturnValue:
+    """What it costs with the code that was typed; nothing typed, without one. Whatever else was typed stays."""
+    form = _form()
+    try:
+        if not form.code.validate(form):
+            return _show(form, typed=True), 422
+        baskets.use_code(_token() or "", form.code.data, _buyer(form))
+    except Refusal as refusal:
+        return _show(form, refusal, typed=True)
+    return _show(form, typed=True)
+
+
 @bp.post("/checkout")
 @public
+@typed_codes.trying_codes
 def pay() -> ResponseReturnValue:
     """Order everything in it and leave for Stripe, or say which line cannot be had: then nothing was taken."""
     form = _form()
     if not form.validate():
-        return _show(form), 422
+        return _show(form, typed=True), 422
     try:
         if (token := _token()) is None:
             raise BasketEmpty
-        destination = checkout.begin_basket(token, _buyer(form), form.expected_total_cents.data, form.attempt.data)
+        seen, code = form.expected_total_cents.data, form.code.data
+        destination = checkout.begin_basket(token, _buyer(form), seen, form.attempt.data, code)
     except Refusal as refusal:
         form.attempt.data = fresh_attempt()  # the one before has been used up by the order that came to nothing
-        return _show(form, refusal)
+        return _show(form, refusal, typed=True)
     viewer.remember_order(destination.order_token)
     return redirect(destination.url, 303)
 
@@ -113,22 +130,32 @@ def _show_add(kind: ItemKind, slug: str, form: AddForm, refusal: Refusal | None 
     return render_template("basket/add.html", form=form, notice=refusal, **facts), refusal.status if refusal else 200
 
 
-def _show(form: CheckoutForm, refusal: Refusal | None = None) -> ResponseReturnValue:
-    """The basket; with a refusal, what it says and of which line."""
+def _show(form: CheckoutForm, refusal: Refusal | None = None, *, typed: bool = False) -> ResponseReturnValue:
+    """The basket; with a refusal, what it says and of which line. ``typed``: with the code of the form, not the one kept."""
     view, gone = baskets.View(), None
     try:
-        view = baskets.view(token, _buyer(form)) if (token := _token()) else view
+        view = baskets.view(token, _buyer(form), form.code.data if typed else None) if (token := _token()) else view
     except BasketGone as error:
         gone = error
-    notice = refusal or gone
+    notice = refusal or gone or view.code_refusal
+    if _refuse_code(form, view, refusal):
+        notice = None
     page = render_template(
         "basket/basket.html", view=view, form=form, notice=notice, words=_words(notice, form), settings=current_settings(),
         changed=isinstance(refusal, PriceChanged), about=notice.about if notice else None,
     )  # fmt: skip
-    response = make_response(page, notice.status if notice else 200)
+    answer = refusal or gone
+    response = make_response(page, answer.status if answer else 200)
     if gone is not None:
         response.delete_cookie(_cookie_name(), path="/", secure=_https(), httponly=True, samesite="Lax")
     return response
+
+
+def _refuse_code(form: CheckoutForm, view: baskets.View, refusal: Refusal | None) -> bool:
+    """Fill in the code; whether it is what was refused, which its field says."""
+    form.code.data = view.code or form.code.data
+    refused = refusal or view.code_refusal
+    return refused is not None and typed_codes.refused(form, refused)
 
 
 def _words(notice: Refusal | None, form: CheckoutForm) -> str:

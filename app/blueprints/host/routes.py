@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
-
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -13,17 +10,17 @@ from flask_login import current_user
 from ...config import current_settings
 from ...queries import desk_sessions, hosting
 from ...queries.hosting import HostedSession
-from ...rules.refusals import Refusal
+from ...rules.refusals import PriceChanged, Refusal
 from ...security import signed_in
 from ...services import checkout
 from ...services import hosting as service
 from ...services.club_session_fields import FieldsRefused
-from .. import viewer
+from .. import typed_codes, viewer
 from ..session_form import ClubSessionForm
 from . import bp, people
+from .fee_form import FeeForm, fresh_attempt
 
 __all__ = ["bp", "people"]
-KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
 @bp.get("")
@@ -77,27 +74,57 @@ def edit(slug: str) -> ResponseReturnValue:
 
 @bp.post("/<slug:slug>/pay")
 @signed_in
+@typed_codes.trying_codes
 def pay(slug: str) -> ResponseReturnValue:
-    """Pay the listing fee at Stripe, or publish at once where there is none."""
-    hosted, attempt = _hosted(slug), request.form.get("attempt", "")
-    key = attempt if KEY.fullmatch(attempt) else secrets.token_urlsafe(18)
+    """Pay the listing fee at Stripe, or publish at once where nothing is to pay."""
+    hosted, form = _hosted(slug), FeeForm()
+    if not form.validate():
+        return _show(hosted, form=form, status=422)
     try:
-        going = checkout.begin_listing(slug, key, current_user.user_id, current_user.name, current_user.email)
+        going = checkout.begin_listing(slug, _fee(form))
     except Refusal as refusal:
-        return _show(hosted, refusal)
+        return _show(hosted, refusal, form=form)
     viewer.remember_order(going.order_token)
     return redirect(going.url, 303)
+
+
+@bp.post("/<slug:slug>/code")
+@signed_in
+@typed_codes.trying_codes
+def code(slug: str) -> ResponseReturnValue:
+    """What the fee is with the code that was typed. Changes nothing."""
+    hosted, form = _hosted(slug), FeeForm()
+    return _show(hosted, form=form, status=200 if form.validate() else 422)
 
 
 def _hosted(slug: str) -> HostedSession:
     return hosting.one(slug, current_user.user_id) or abort(404)
 
 
-def _show(hosted: HostedSession, refusal: Refusal | None = None) -> ResponseReturnValue:
-    settings = current_settings()
+def _fee(form: FeeForm) -> service.Fee:
+    person = current_user
+    return service.Fee(
+        person.user_id, person.name, person.email, form.attempt.data, form.code.data, form.expected_total_cents.data
+    )
+
+
+def _show(
+    hosted: HostedSession, refusal: Refusal | None = None, *, form: FeeForm | None = None, status: int = 200
+) -> ResponseReturnValue:
+    """The session's page. ``form``: what was typed in the form of its fee, whose code may be what was refused."""
+    form, settings = form or FeeForm(formdata=None), current_settings()
+    changed, quoted = isinstance(refusal, PriceChanged), None
+    if hosted.to_pay and form.code.data and not form.errors and (refusal is None or changed):
+        try:
+            quoted = service.offered(hosted.slug, _fee(form))
+        except Refusal as error:
+            refusal = error
+    if refusal is not None:
+        form.attempt.data, status = fresh_attempt(), refusal.status
+        refusal = None if changed or typed_codes.refused(form, refusal) else refusal
     page = render_template(
         "host/session.html", hosted=hosted, refusal=refusal, fees=hosting.fees(hosted.id), co_hosts=hosting.co_hosts(hosted.id),
         fee_cents=settings.listing_fee_cents, currency=settings.currency, reviewed=settings.listing_review,
-        attempt=secrets.token_urlsafe(18), invite=people.InviteForm(formdata=None),
+        form=form, quoted=quoted, changed=changed, invite=people.InviteForm(formdata=None),
     )  # fmt: skip
-    return page, refusal.status if refusal is not None else 200
+    return page, status

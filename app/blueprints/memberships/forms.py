@@ -14,6 +14,7 @@ from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import HiddenInput
 
 from ...rules.addresses import normalise_email
+from ..typed_codes import code_field
 
 ATTEMPT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -32,6 +33,7 @@ class PayForm(FlaskForm):
 
     expected_price_cents = IntegerField(widget=HiddenInput(), validators=[Optional()])
     attempt = HiddenField(default=fresh_attempt)
+    code = code_field()
 
     def validate_expected_price_cents(self, field: IntegerField) -> None:
         """What is no number is no expectation: the service asks again with the price."""

@@ -17,7 +17,7 @@ from ...rules.refusals import PriceChanged, Refusal
 from ...security import public
 from ...services import checkout, membership_sales
 from ...services.memberships import Joiner
-from .. import viewer
+from .. import typed_codes, viewer
 from .forms import JoinForm, PayForm, fresh_attempt
 
 bp = Blueprint("memberships", __name__, url_prefix="/membership")
@@ -46,21 +46,23 @@ def join(plan_slug: str) -> ResponseReturnValue:
 
 @bp.post("/<slug:plan_slug>/join/check")
 @public
+@typed_codes.trying_codes
 def check(plan_slug: str) -> ResponseReturnValue:
     """Everything once more, with the price for this address, before anything is kept. Changes nothing."""
     plan, form = _plan(plan_slug), _form()
     if not form.validate():
-        return _show_form(plan, form), 422
+        return _again(plan, form, 422)
     return _show_check(plan, form)
 
 
 @bp.post("/<slug:plan_slug>/join")
 @public
+@typed_codes.trying_codes
 def pay(plan_slug: str) -> ResponseReturnValue:
     """Order it and leave for Stripe. A refusal says why on the page that fits."""
     plan, form = _plan(plan_slug), _form()
     if not form.validate():
-        return _show_form(plan, form), 422
+        return _again(plan, form, 422)
     try:
         destination = checkout.begin_membership(plan_slug, _joiner(form))
     except Refusal as refusal:
@@ -84,7 +86,8 @@ def _buyer(form: PayForm) -> tuple[str, str]:
 
 def _joiner(form: PayForm) -> Joiner:
     name, email = _buyer(form)
-    return Joiner(name, email, form.expected_price_cents.data, form.attempt.data, viewer.user_id(), viewer.known_orders())
+    seen, attempt, code = form.expected_price_cents.data, form.attempt.data, form.code.data
+    return Joiner(name, email, seen, attempt, viewer.user_id(), viewer.known_orders(), code)
 
 
 def _person() -> PersonView | None:
@@ -99,14 +102,27 @@ def _show_form(plan: PlanView, form: PayForm, notice: Refusal | None = None) -> 
 def _show_check(plan: PlanView, form: PayForm, *, changed: bool = False, notice: Refusal | None = None) -> ResponseReturnValue:
     """What they would pay and get. Somebody whose next span is paid for is told so, here and not after paying."""
     name, email = _buyer(form)
-    person, today = _person(), memberships.club_today(clock.now())
+    person, now = _person(), clock.now()
     try:
-        span = rules.next_span(plan.terms, today, person.runs_to if person else None)
+        span = rules.next_span(plan.terms, memberships.club_today(now), person.runs_to if person else None)
     except Refusal as refusal:
         return _closed(refusal)
     sale = membership_sales.priced(plan, viewer.user_id(), email, viewer.standing())
-    facts = {"name": name, "email": email, "sale": sale, "span": span, "person": person}
+    try:
+        typed = "" if form.code.errors else form.code.data
+        code = membership_sales.with_code(db.session(), sale, typed, viewer.user_id(), email, now)
+    except Refusal as refusal:
+        return _again(plan, form, refusal.status, None if typed_codes.refused(form, refusal) else refusal)
+    facts = {"name": name, "email": email, "sale": sale, "code": code, "span": span, "person": person}
     return render_template("memberships/check.html", plan=plan, form=form, changed=changed, notice=notice, **facts)
+
+
+def _again(plan: PlanView, form: PayForm, status: int, notice: Refusal | None = None) -> ResponseReturnValue:
+    """The page on which it was typed: somebody new has a form for that, somebody signed in sees the price at once."""
+    if isinstance(form, JoinForm):
+        return _show_form(plan, form, notice), status
+    shown = _show_check(plan, form, notice=notice)
+    return (shown, status) if isinstance(shown, str) else shown
 
 
 def _closed(refusal: Refusal) -> ResponseReturnValue:
@@ -120,6 +136,8 @@ def _refused(plan: PlanView, form: PayForm, refusal: Refusal) -> ResponseReturnV
     if isinstance(refusal, PriceChanged):
         return _status(_show_check(plan, form, changed=True), refusal)
     form.attempt.data = fresh_attempt()  # the one before has been used up by the order that came to nothing
+    if typed_codes.refused(form, refusal):
+        return _again(plan, form, refusal.status)
     return _status(_show_check(plan, form, notice=refusal), refusal)
 
 

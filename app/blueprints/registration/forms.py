@@ -17,7 +17,7 @@ from wtforms.widgets import HiddenInput
 from ...rules.addresses import normalise_email
 from ...rules.questions import Question
 from ...rules.statuses import Entry
-from ...rules.vouchers import normalise
+from ..typed_codes import code_field
 
 NAME_MAX = 200
 ATTEMPT = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -67,14 +67,7 @@ class RegistrationForm(FlaskForm):
     join_plan = RadioField(
         _("Join the club as well?"), default="", choices=[], validators=[Optional()], widget=GovRadioInput()
     )
-    code = StringField(
-        _("Code (optional)"),
-        description=_("If the club gave you one."),
-        filters=[normalise],
-        validators=[Length(max=40, message=_("Enter a code of %(max)d characters or fewer"))],
-        widget=GovTextInput(),
-        render_kw={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "characters"},
-    )
+    code = code_field()
     asked = HiddenField()
     """Whether the page offered to register or to apply."""
     attempt = HiddenField(default=_fresh_attempt)

@@ -18,8 +18,8 @@ from ...security import public
 from ...services import checkout
 from ...services.registrations import Applicant
 from ...templating import refusal_text
-from .. import asking, viewer
-from . import joining, limits
+from .. import asking, typed_codes, viewer
+from . import joining
 from .forms import RegistrationForm
 from .whatsapp import agreed_number, with_whatsapp
 
@@ -28,7 +28,7 @@ bp = Blueprint("registration", __name__, url_prefix="/sessions/<slug:slug>/regis
 
 @bp.route("", methods=["GET", "POST"])
 @public
-@limits.trying_codes
+@typed_codes.trying_codes
 def register(slug: str) -> ResponseReturnValue:
     """Ask for a place. Success leaves for Stripe or the order page; a refusal shows the form, the check or a page of its own."""
     page = _page(slug)
@@ -47,7 +47,7 @@ def register(slug: str) -> ResponseReturnValue:
 
 @bp.post("/check")
 @public
-@limits.trying_codes
+@typed_codes.trying_codes
 def check(slug: str) -> ResponseReturnValue:
     """Check your answers: everything once more, with the total, before anything is kept. Changes nothing."""
     page = _page(slug)
@@ -162,7 +162,7 @@ def _refused(page: SessionView, form: RegistrationForm, refusal: Refusal) -> Res
                 return _refused(page, form, gone)
         case "full" | "closed" | "ended":
             return render_template("registration/closed.html", page=page, refusal=refusal), refusal.status
-    limits.note(refusal)
+    typed_codes.note(refusal)
     if refusal.field is not None and refusal.field not in form:
         form = _form(page)  # the session asks something that it did not ask when this form was made
     form.attempt.data = secrets.token_urlsafe(18)  # the one before has been used up by the order that came to nothing
