@@ -118,11 +118,14 @@ class RegistrationPage:
 
     @property
     def may_cancel(self) -> bool:
-        return self.r.status in CANCELLABLE and self.session.status is not SessionStatus.CANCELLED
+        live = self.r.status in CANCELLABLE and self.session.status is not SessionStatus.CANCELLED
+        return live and not self.may_end_hold
 
     @property
     def may_end_hold(self) -> bool:
-        return self.r.status is RegistrationStatus.HELD and self.order.status is OrderStatus.PENDING
+        """Whether it is being paid for: a place, or upfront a spot on the waitlist."""
+        being_paid = self.order.status is OrderStatus.PENDING and self.order.hold_expires_at is not None
+        return being_paid and self.r.status in (RegistrationStatus.HELD, RegistrationStatus.WAITLISTED)
 
     @property
     def contact(self) -> Contact:

@@ -39,6 +39,8 @@ def cancel_order(
         if order_id is None:
             raise OrderNotOpen
         order = _lock(db, order_id)
+        if orders.is_being_paid(order):
+            raise OrderNotOpen
         items = _items(db, order_id, booking)
         struck: dict[int, int] = {}
         back = [_cancel_item(db, item, actor, now, when_replaced, struck) for item in items]

@@ -1,4 +1,5 @@
-"""Staff end somebody's running hold, by the road of every hold: expire at Stripe → look → release (promise 10).
+"""Staff end somebody's running hold (a place, or a spot on the waitlist that is paid upfront), by the road of every hold: expire
+at Stripe → look → release (promise 10).
 
 Called by the desk. Stripe unreachable keeps the place and the wish; the worker goes on with it.
 """
@@ -16,6 +17,9 @@ from ..rules.refusals import InvalidInput, OrderNotOpen, words
 from ..rules.statuses import OrderStatus, PaymentStatus, RegistrationStatus
 from ..transaction import retried, transaction
 from . import audit, ending, orders
+
+PAYING = (RegistrationStatus.HELD, RegistrationStatus.WAITLISTED)
+"""What somebody may be paying for: a place, or upfront for a spot on the waitlist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ def _wish(token: str, reason: str, actor: str, once: str) -> int:
         if any(entry.detail.get("once") == once for entry in ended):
             return int(row.order_id)
         status = db.execute(select(Registration.status).where(Registration.id == row.id)).scalar_one()
-        if status is not RegistrationStatus.HELD or order.status is not OrderStatus.PENDING:
+        if status not in PAYING or not orders.is_being_paid(order):
             raise OrderNotOpen
         if order.cancel_requested_at is None:
             db.execute(update(Order).where(Order.id == order.id).values(cancel_requested_at=clock.now()))

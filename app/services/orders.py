@@ -137,6 +137,11 @@ def lock(db: Session, order_id: int) -> Order:
     return db.execute(statement).scalar_one()
 
 
+def is_being_paid(order: Order) -> bool:
+    """Whether a Checkout of it may be open: such an order ends only at Stripe first (promise 10)."""
+    return order.status is OrderStatus.PENDING and order.hold_expires_at is not None
+
+
 def move(db: Session, order_id: int, status: OrderStatus, *, locks_more: bool = False, **values: object) -> bool:
     """The guarded move of an order; False when the table of moves does not allow it from where it is.
 

@@ -13,8 +13,11 @@ from . import audit, items, orders, vouchers
 
 
 def release_order(db: Session, order: Order, ended: OrderStatus, actor: str) -> bool:
-    """End an unpaid order as ``expired`` or ``cancelled`` and release each item; False when it had already ended."""
-    if not orders.move(db, order.id, ended, hold_expires_at=None, locks_more=True):
+    """End an unpaid order as ``expired`` or ``cancelled`` and release each item; False when it had already ended.
+
+    False for a paid one too: it may have been paid since its caller looked. ``order`` is as it is under its lock.
+    """
+    if order.status is OrderStatus.PAID or not orders.move(db, order.id, ended, hold_expires_at=None, locks_more=True):
         return False
     kept = db.execute(select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.id)).scalars().all()
     for item in kept:

@@ -14,7 +14,7 @@ from ..models import Registration
 from ..rules.refusals import InvalidInput, OrderNotOpen, words
 from ..rules.statuses import TAKEN, OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
-from . import audit, bookings, calendars, cancelling, difference_item, letters, order_ends, paying_back, waitlist
+from . import audit, bookings, calendars, cancelling, difference_item, letters, order_ends, orders, paying_back, waitlist
 
 CANCELLABLE = cancelling.CANCELLABLE
 LETTERS = {RegistrationStatus.REGISTERED: "confirmation", RegistrationStatus.WAITLISTED: "waitlisted"}
@@ -45,14 +45,15 @@ def cancel(token: str, refund_cents: int, reason: str, actor: str, *, once: str)
 
     Returns what is owed now.
 
-    Raises OrderNotOpen when it cannot be cancelled any more, InvalidInput when that much is not left or no reason is given.
+    Raises OrderNotOpen when it cannot be cancelled any more, or is being paid for (then its hold is ended instead, at Stripe
+    first), InvalidInput when that much is not left or no reason is given.
     """
     with transaction() as db:
         booking = bookings.lock(db, token)
         registration, order = booking.registration, booking.order
         if audit.done_before(db, "registration", registration.id, once):
             return 0
-        if registration.status not in CANCELLABLE:
+        if registration.status not in CANCELLABLE or orders.is_being_paid(order):
             raise OrderNotOpen
         _check_reason(reason)
         owed = _owe(db, registration, refund_cents, reason, actor) if refund_cents else 0

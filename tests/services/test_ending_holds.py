@@ -8,9 +8,10 @@ import pytest
 from flask import Flask
 
 from app.models import AuditEntry, Registration
+from app.queries import desk_registration
 from app.rules.refusals import InvalidInput, OrderNotOpen
-from app.rules.statuses import OrderStatus
-from app.services import ending_holds
+from app.rules.statuses import OrderStatus, WaitlistPayment
+from app.services import cancelling, ending, ending_holds, staff_actions
 from app.services.ending_holds import Outcome
 from tests.support.booking import at_once, begin, do_not_pause, mails, order_of, states, taken, work
 from tests.support.clock import FakeClock
@@ -61,6 +62,42 @@ def test_paid_in_that_very_moment_is_confirmed_and_not_ended(app: Flask, stripe_
     stripe_simulator.pay()  # and no webhook yet
     assert end(token) == Outcome(OrderStatus.PAID, paying=False)
     assert states(token)[:2] == ("paid", "registered") and mails() == ["confirmation"]
+
+
+def test_second_click_after_it_was_paid_ends_nothing(app: Flask, stripe_simulator: Any) -> None:
+    club_session = make_club_session()
+    token = begin(club_session)
+    stripe_simulator.pay()
+    assert [end(token) for _ in range(2)] == [Outcome(OrderStatus.PAID, paying=False)] * 2
+    assert states(token)[:2] == ("paid", "registered") and taken(club_session) == 1
+
+
+def test_word_of_the_payment_between_the_wish_to_give_up_and_its_end_keeps_the_place(app: Flask, stripe_simulator: Any) -> None:
+    """Whoever ends it (the page, the worker) finds no attempt open any more: that is no reason to let go of what was paid."""
+    club_session = make_club_session()
+    token = begin(club_session)
+    order_id = ending._wish_to_cancel(token, "guest")
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    ending.end_order(order_id)
+    assert states(token)[:2] == ("paid", "registered") and taken(club_session) == 1 and mails() == ["confirmation"]
+
+
+def test_spot_that_is_paid_upfront_is_ended_at_stripe_and_not_cancelled_beside_it(app: Flask, stripe_simulator: Any) -> None:
+    club_session = make_club_session(capacity=1, waitlist_capacity=5, waitlist_payment=WaitlistPayment.UPFRONT)
+    begin(club_session)
+    waits = begin(club_session, accept_waitlist=True)
+    checkout = stripe_simulator.checkout()["id"]
+    registration = the(Registration, order_id=order_of(waits).id)
+    with pytest.raises(OrderNotOpen):
+        staff_actions.cancel(registration.token, 0, "Wrong evening", "user:1", once="c" * 20)
+    with pytest.raises(OrderNotOpen):
+        cancelling.cancel_order(waits)
+    page = desk_registration.page(registration.token)
+    assert page is not None and page.may_end_hold and not page.may_cancel
+    assert end(waits) == Outcome(OrderStatus.CANCELLED, paying=False)
+    assert [s["status"] for s in stripe_simulator.control.sessions() if s["id"] == checkout] == ["expired"]
+    assert states(waits)[:2] == ("cancelled", "cancelled")
 
 
 def test_two_clicks_end_it_once_and_another_form_finds_nothing_held(app: Flask, stripe_simulator: Any) -> None:

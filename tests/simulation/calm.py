@@ -7,29 +7,32 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import RowMapping
 
-from app.queries import refund_terms
+from app.rules.addresses import has_mailbox
 from app.rules.statuses import (
+    UNDECIDED,
     UNSETTLED,
+    WAITING,
     OrderStatus,
-    PaymentState,
-    PaymentStatus,
     RefundStatus,
     RegistrationStatus,
 )
 from app.services import health_check, reconciling
 
 from . import rows
-from .invariants import must
+from .kept import all_money_has_an_end, what_hands_took_is_in_the_books, what_is_kept_is_owed
+from .promises import must
 from .rows import AtStripe, Rows
 
 if TYPE_CHECKING:
     from .history import Story
 
 _R = RegistrationStatus
+CONFIRMATIONS = ("confirmation", "membership_started")
+"""What says that an order is paid: of a basket, the letter of the first thing in it."""
 ENDS = 120
 """More ends of holds and offers than a history can have, one after the other."""
 
@@ -86,6 +89,7 @@ def check(story: Story) -> None:
     every_hold_has_ended(seen)
     all_money_has_an_end(seen, stripe)
     what_is_kept_is_owed(story, seen, stripe)
+    what_hands_took_is_in_the_books(story, seen, stripe)
     each_mail_once(story, seen)
     books_equal_stripe(story, stripe)
     [*found] = [finding for finding in health_check.findings() if "could not be delivered" not in finding]
@@ -97,71 +101,19 @@ def every_hold_has_ended(seen: Rows) -> None:
         must(r["status"] not in (_R.HELD, _R.OFFERED), 10, f"registration {r['id']} is {r['status']} for ever")
     for p in seen.payments.values():
         must(p["status"] not in UNSETTLED, 10, f"payment {p['id']} is {p['status']} for ever")
+    for o in seen.orders.values():
+        waits = any(r["status"] in WAITING | UNDECIDED for r in seen.bookings_of(o["id"]))
+        must(o["status"] is not OrderStatus.PENDING or waits, 10, f"order {o['id']} is pending for ever")
     for refund in seen.refunds.values():
-        must(refund["status"] is not RefundStatus.REQUESTED, 2, f"refund {refund['id']} was never sent: {refund['last_error']}")
+        sent = refund["status"] is not RefundStatus.REQUESTED or _is_for_a_person(seen, refund)
+        must(sent, 2, f"refund {refund['id']} was never sent: {refund['last_error']}")
 
 
-def all_money_has_an_end(seen: Rows, stripe: AtStripe, *, at_once: bool = False) -> None:
-    """Promise 2: each captured cent is a confirmed item, a refund sent, or a case; what nothing was confirmed for goes back.
-
-    ``at_once``: but for refunds that a bank returned without our hearing of it; the nightly reconciling finds those.
-    """
-    by_intent = {p["payment_intent_id"]: p for p in seen.payments.values() if p["payment_intent_id"]}
-    for intent, captured in stripe.captured.items():
-        payment = by_intent.get(intent)
-        must(payment is not None, 2, f"{captured} captured by {intent}, and nobody knows it")
-        if payment is None or seen.has_case(payment["id"]) or intent in stripe.disputed:
-            continue
-        if at_once and intent in stripe.returned:
-            continue
-        left = captured - stripe.refunded.get(intent, 0)
-        bought = any(
-            r["order_id"] == payment["order_id"] and r["amount_paid_cents"] == captured for r in seen.registrations.values()
-        )
-        must(left == 0 or bought, 2, f"payment {payment['id']}: {left} of {captured} bought nothing and did not go back")
-
-
-def what_is_kept_is_owed(story: Story, seen: Rows, stripe: AtStripe) -> None:
-    """What the club keeps of a booking is what the booking's end says: all while it stands, by the terms once cancelled."""
-    for r in seen.registrations.values():
-        if not r["amount_paid_cents"]:
-            continue
-        payments = [p for p in seen.payments_of(r["order_id"]) if p["status"] is PaymentStatus.SUCCEEDED]
-        if any(seen.has_case(p["id"]) or p["payment_intent_id"] in stripe.disputed for p in payments):
-            continue
-        elsewhere = sum(
-            refund["amount_cents"]
-            for refund in seen.refunds.values()
-            if refund["reason"] == "made_at_stripe" and refund["payment_id"] in [p["id"] for p in payments]
-        )
-        left = sum(p["captured_cents"] - stripe.refunded.get(p["payment_intent_id"], 0) for p in payments)
-        expected = owed_to_club(story, seen, r)
-        if elsewhere:
-            must(left <= max(expected, r["amount_paid_cents"] - elsewhere), 2, f"registration {r['id']}: {left} is kept")
-        else:
-            must(left == expected, 2, f"registration {r['id']} ({r['status']}): {left} is kept, not {expected}")
-        wrong = r["status"] is _R.REGISTERED and left == 0 and r["payment_status"] is PaymentState.PAID
-        must(not wrong, 11, f"registration {r['id']} says paid, and all of it went back")
-
-
-def owed_to_club(story: Story, seen: Rows, r: RowMapping) -> int:
-    """What the terms say that the club keeps of this booking's price, by how and when it ended."""
-    paid: int = r["amount_paid_cents"]
-    if r["status"] in (_R.REGISTERED, _R.WAITLISTED):
-        return paid
-    end = story.ends.get(r["id"])
-    if end is None or end.by_worker or end.waited:
-        return 0
-    session: Any = seen.club_sessions[r["club_session_id"]]
-    terms = refund_terms.of_booking(session_like(session), session_like(r))
-    if terms.in_time(session["starts_at"], end.at):
-        return paid - terms.back_cents(paid)
-    return 0 if end.replaced else paid
-
-
-def session_like(row: RowMapping) -> Any:
-    """A row whose columns are read as attributes."""
-    return type("Session", (), dict(row))
+def _is_for_a_person(seen: Rows, refund: RowMapping) -> bool:
+    """Money that was taken by hand goes back by hand: an open case on the desk says so."""
+    named = [c for c in seen.cases.values() if c["kind"] == rows.BY_HAND and c["detail"]["refund"] == refund["id"]]
+    by_hand = seen.payments[refund["payment_id"]]["provider"] != "stripe"
+    return by_hand and any(case["closed_at"] is None for case in named)
 
 
 def each_mail_once(story: Story, seen: Rows) -> None:
@@ -174,10 +126,10 @@ def each_mail_once(story: Story, seen: Rows) -> None:
         times, died = sent[m["message_id"]], story.deaths
         must(times >= 1 or m["failed_at"] is not None, 8, f"mail {m['id']} ({m['template']}) was never handed over")
         must(times <= 1 + died, 8, f"mail {m['id']} ({m['template']}) was handed over {times} times and {died} deaths")
-    confirmed = Counter(m["order_id"] for m in owed if m["template"] == "confirmation")
+    confirmed = Counter(m["order_id"] for m in owed if m["template"] in CONFIRMATIONS)
     for r in seen.registrations.values():
         must(confirmed[r["order_id"]] <= 1, 8, f"registration {r['id']} was confirmed {confirmed[r['order_id']]} times")
-        stands = r["status"] is _R.REGISTERED
+        stands = r["status"] is _R.REGISTERED and has_mailbox(r["email"])
         must(not stands or confirmed[r["order_id"]] == 1, 8, f"registration {r['id']} stands and was never confirmed")
 
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -21,13 +21,15 @@ from app.models import ClubSession
 from app.queries import memberships
 from app.rules.statuses import OrderStatus, RegistrationStatus
 from app.services.club_session_fields import FieldsRefused
-from tests.support.factories import make_club_session, make_membership, make_user
+from tests.support.factories import make_club_session, make_membership, make_plan, make_user
 
-from . import acts, calm, rows
+from . import acts, calm, rows, shop
 from .dice import Act, Dice, Nothing
-from .invariants import Broken, Watch
+from .ends import Record
+from .invariants import Watch
 from .mixture import STEPS, steps_of
 from .people import Crowd, Person
+from .promises import Broken
 from .wire import Death
 from .world import World, seeded_secrets
 
@@ -37,16 +39,6 @@ NAMES = ("Ana", "Ben", "Cai", "Dev", "Eve", "Fay", "Gus")
 
 class HistoryFailed(AssertionError):
     """A seed whose history broke a promise; the message tells the story up to there."""
-
-
-@dataclass(frozen=True)
-class End:
-    """How and when a booking ended."""
-
-    at: datetime
-    by_worker: bool
-    waited: bool
-    replaced: bool = False
 
 
 @dataclass
@@ -62,7 +54,7 @@ class Story:
     grudges: bool = False
     deaths: int = 0
     steps: int = 0
-    ends: dict[int, End] = field(default_factory=dict)
+    record: Record = field(default_factory=Record)
 
     def begin(self, session: dict[str, Any] | None = None) -> None:
         """A fresh club as the seed has it, or with one session that is so."""
@@ -76,10 +68,9 @@ class Story:
             self._found_club(dice)
         self.watch = Watch()
         self.seen = self.watch.before
-        self._audited = 0
 
     def _found_club(self, dice: Dice) -> None:
-        for _ in range(dice.choice((1, 1, 2))):
+        for _ in range(dice.choice((1, 2))):
             price = dice.choice((1200, 1200, 1200, 0))
             starts_at = clock.now() + dice.choice((timedelta(hours=5), timedelta(hours=20), timedelta(days=3), timedelta(days=8)))
             made = make_club_session(
@@ -102,6 +93,7 @@ class Story:
             user = make_user(email=person.email)
             make_membership(user)
             person.user_id = user.id
+        make_plan(slug=shop.PLAN, price_cents=shop.PLAN_CENTS)
         self.crowd = Crowd(people)
 
     # --- what acts ask ---
@@ -200,23 +192,7 @@ class Story:
         db.session.remove()
         self.crowd.read_mails(self.world.mail)
         self.seen = self.watch.check(self.at_stripe(), self.world.clock.now, self.crowd.known_checkouts())
-        self._note_ends()
-
-    def _note_ends(self) -> None:
-        for entry in rows.audit_since(self._audited):
-            self._audited = entry["id"]
-            if entry["subject_kind"] != "registration":
-                continue
-            id_, old = entry["subject_id"], self.ends.get(entry["subject_id"])
-            if entry["action"] == "cancelled":
-                waited = self._waited.get(id_, False)
-                self.ends[id_] = End(entry["created_at"], entry["actor"] == "worker", waited)
-            elif entry["action"] == "replaced" and old is not None:
-                self.ends[id_] = End(old.at, old.by_worker, old.waited, replaced=True)
-            elif entry["action"] not in ("passed_over", "replaced"):
-                self._waited[id_] = entry["action"] == RegistrationStatus.WAITLISTED.value
-
-    _waited: dict[int, bool] = field(default_factory=dict)
+        self.record.read()
 
 
 def play(world: World, seed: int, *, steps: int = STEPS, without: Collection[int] = ()) -> Story:

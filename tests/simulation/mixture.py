@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from . import acts, outside
+from . import acts, desk, outside, shop
 from .dice import Act
 
 STEPS = 24
@@ -20,6 +20,13 @@ STAFF: dict[Act, int] = {
     acts.dashboard_refund: 2, acts.bank_turns_refund: 2, acts.dispute: 1, acts.decide_case: 3,
     acts.amount_goes_wrong: 2,
 }  # fmt: skip
+DESK: dict[Act, int] = {
+    desk.add_by_hand: 7, desk.take_money: 6, desk.move: 8, desk.change_places: 8, desk.settle_owed: 5, desk.give_some_back: 3,
+    desk.cancel_booking: 3, desk.end_hold: 3, desk.serve_out_of_turn: 4, desk.pay_out: 5, desk.say_what_it_was_for: 2,
+}  # fmt: skip
+SHOP: dict[Act, int] = {
+    shop.join: 5, shop.fill_basket: 14, shop.check_out: 12, shop.cancel_one: 4, desk.end_membership: 3,
+}  # fmt: skip
 TIME: dict[Act, int] = {
     outside.minutes_pass: 9, outside.hours_pass: 2, outside.until_the_start: 1,
 }  # fmt: skip
@@ -30,16 +37,17 @@ OUTSIDE: dict[Act, int] = {
 FAULTS: dict[Act, int] = {
     outside.break_stripe: 6, outside.mend_stripe: 2, outside.mail_server: 1, outside.plan_death: 12,
 }  # fmt: skip
-GROUPS = (STAFF, FAULTS)
-"""A history leaves some of these out, so that every mixture is met and not only the richest (swarm testing)."""
+GROUPS = ((STAFF, 0.75), (FAULTS, 0.75), (DESK, 0.6), (SHOP, 0.4))
+"""How often a history has any of these. It leaves some of them out too, so that every mixture is met and not only the richest
+(swarm testing)."""
 
 
 def steps_of(seed: int, steps: int) -> list[list[Act]]:
     """Which acts, in which order: drawn by weight from what this history's mixture has. It begins with people who come."""
     drawn = random.Random(f"{seed} steps")  # noqa: S311 - a history, not a secret
     weights = dict(PEOPLE) | TIME | OUTSIDE
-    for group in GROUPS:
-        if drawn.random() < 0.75:
+    for group, often in GROUPS:
+        if drawn.random() < often:
             weights |= {act: weight for act, weight in group.items() if drawn.random() < 0.7}
     began: list[list[Act]] = [[acts.register]] * drawn.randint(1, 4)
     return [*began, *(drawn.choices(list(weights), list(weights.values()), k=TRIES) for _ in range(steps - len(began)))]

@@ -28,6 +28,7 @@ class Person:
     checkouts: dict[str, str] = field(default_factory=dict)
     """Checkout id → token of the order it pays."""
     forms: int = 0
+    basket: str | None = None
 
     def applicant(self, places: int, price: int, *, accept_waitlist: bool) -> Applicant:
         """A form of their own, in the browser that knows their orders."""

@@ -9,10 +9,23 @@ from typing import Any
 from sqlalchemy import RowMapping, select
 
 from app.extensions import db
-from app.models import AuditEntry, Case, ClubSession, LedgerEntry, Order, OrderItem, OutgoingEmail, Payment, Refund, Registration
+from app.models import (
+    AuditEntry,
+    Case,
+    ClubSession,
+    LedgerEntry,
+    Membership,
+    Order,
+    OrderItem,
+    OutgoingEmail,
+    Payment,
+    Refund,
+    Registration,
+)
 from app.rules.statuses import TAKEN, WAITING, PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
 from app.services.ledger import CLEARING
 
+BY_HAND = "refund_by_hand"
 SETTLED = (PaymentState.PAID, PaymentState.FREE)
 
 
@@ -27,6 +40,7 @@ class Rows:
     payments: dict[int, RowMapping] = field(default_factory=dict)
     refunds: dict[int, RowMapping] = field(default_factory=dict)
     cases: dict[int, RowMapping] = field(default_factory=dict)
+    memberships: dict[int, RowMapping] = field(default_factory=dict)
 
     def taken(self, session_id: int) -> int:
         return self._places(session_id, TAKEN)
@@ -63,7 +77,25 @@ class Rows:
         return [p for p in succeeded if self.given_back(p["id"]) < p["captured_cents"]]
 
     def has_case(self, payment_id: int) -> bool:
-        return any(c["payment_id"] == payment_id for c in self.cases.values())
+        """Whether a person has to say what this money is. What must only be handed over in cash is known."""
+        return any(c["payment_id"] == payment_id and c["kind"] != BY_HAND for c in self.cases.values())
+
+    def lines_of(self, registration_id: int) -> list[RowMapping]:
+        """What a booking was ordered by: its own line, then one for each difference."""
+        return [item for item in self.order_items.values() if item["registration_id"] == registration_id]
+
+    def bookings_of(self, order_id: int) -> list[RowMapping]:
+        return [r for r in self.registrations.values() if r["order_id"] == order_id]
+
+    def together(self, order_id: int) -> set[int]:
+        """An order and those of its bookings' differences."""
+        lines = [line for r in self.bookings_of(order_id) for line in self.lines_of(r["id"])]
+        return {order_id} | {line["order_id"] for line in lines}
+
+    def differences(self) -> set[int]:
+        """The orders that are a difference: of another order's booking."""
+        lines = [item for item in self.order_items.values() if item["registration_id"] is not None]
+        return {item["order_id"] for item in lines if self.registrations[item["registration_id"]]["order_id"] != item["order_id"]}
 
 
 def look() -> Rows:
@@ -79,7 +111,7 @@ def look() -> Rows:
 
 _TABLES = (
     (ClubSession, "club_sessions"), (Registration, "registrations"), (Order, "orders"), (OrderItem, "order_items"),
-    (Payment, "payments"), (Refund, "refunds"), (Case, "cases"),
+    (Payment, "payments"), (Refund, "refunds"), (Case, "cases"), (Membership, "memberships"),
 )  # fmt: skip
 
 
@@ -102,6 +134,29 @@ def clearing() -> dict[int | None, int]:
 def mails() -> list[RowMapping]:
     with db.engine.connect() as connection:
         return list(connection.execute(select(OutgoingEmail.__table__).order_by(OutgoingEmail.id)).mappings())
+
+
+def cents_of(item: RowMapping) -> int:
+    """What a line costs."""
+    return int(item["unit_amount_cents"] * item["quantity"])
+
+
+def balance(account: str) -> int:
+    """Debits minus credits of one account of the books."""
+    with db.engine.connect() as connection:
+        entries = connection.execute(select(LedgerEntry.__table__)).mappings().all()
+    debit = sum(entry["amount_cents"] for entry in entries if entry["debit_account"] == account)
+    return debit - sum(entry["amount_cents"] for entry in entries if entry["credit_account"] == account)
+
+
+def revenue_of(account: str) -> dict[int | None, int]:
+    """What an account of revenue holds, by session."""
+    sums: dict[int | None, int] = defaultdict(int)
+    with db.engine.connect() as connection:
+        for entry in connection.execute(select(LedgerEntry.__table__)).mappings():
+            sign = (entry["credit_account"] == account) - (entry["debit_account"] == account)
+            sums[entry["club_session_id"]] += sign * entry["amount_cents"]
+    return dict(sums)
 
 
 @dataclass

@@ -15,7 +15,7 @@ from app.services.applications import Decision, Verdict
 from tests.simulation import acts, calm, outside, rows
 from tests.simulation.dice import Act, Dice
 from tests.simulation.history import Story, failures_in_the_log
-from tests.simulation.invariants import Broken, must
+from tests.simulation.promises import Broken, must
 from tests.simulation.rows import Rows
 from tests.simulation.world import World, seeded_secrets
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulation.__main__ import kept_seeds
 from tests.simulation.history import HistoryFailed, play
-from tests.simulation.invariants import Broken
+from tests.simulation.promises import Broken
 from tests.simulation.world import World
 
 HISTORIES = 200

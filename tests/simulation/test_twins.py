@@ -20,8 +20,8 @@ from app.services import cancelling, checkout, fulfilment, refunds, returning, w
 from tests.concurrency.racing import race
 from tests.simulation import breaks, calm
 from tests.simulation.history import Story
-from tests.simulation.invariants import must
 from tests.simulation.people import Person
+from tests.simulation.promises import must
 from tests.simulation.world import World, seeded_secrets
 from tests.support.rows import all_of
 

@@ -36,7 +36,7 @@ def _said(outcome: ending_holds.Outcome, page: RegistrationPage) -> str:
     if outcome.status is OrderStatus.PAID:
         return _("%(name)s has paid in this very moment, so the booking is confirmed and nothing was ended.", name=name)
     if outcome.status is not OrderStatus.PENDING:
-        return _("The hold of %(name)s is ended. It can no longer be paid, and the place is free.", name=name)
+        return _("The hold of %(name)s is ended. It can no longer be paid, and what it kept is free.", name=name)
     if outcome.paying:
         return _("A payment of %(name)s is on its way at the bank, so the place is kept until the bank has decided.", name=name)
     return _(
