@@ -157,13 +157,15 @@ def settings(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) 
 
 
 @pytest.fixture
-def app(settings: Any, clock: Any) -> Iterator[Flask]:
+def app(settings: Any, clock: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """The site, wired as `wsgi.py` would, with an app context for the test; requests do not share it."""
     from app import create_app
+    from tests.support.accounts import cheap_hashing
     from tests.support.client import OutsideClient
+    from tests.support.compiled import remember
     from tests.support.database import dispose
-    from tests.support.templates import remember
 
+    cheap_hashing(monkeypatch)
     made = remember(create_app(settings))
     made.testing = True
     made.test_client_class = OutsideClient

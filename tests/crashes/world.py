@@ -26,11 +26,11 @@ from app.rules.refusals import Refusal
 from app.services import health_check, reconciling
 from app.simulator.control import ControlError
 from tests.support.clock import FakeClock
+from tests.support.compiled import remember
 from tests.support.database import dispose
 from tests.support.rows import all_of, the
 from tests.support.settings import safe_settings
 from tests.support.stripe import StripeServer, StripeSimulator, sdk_time
-from tests.support.templates import remember
 
 from .dying import CALLS, Death, Fate, Mortal
 

@@ -14,7 +14,6 @@ from app.models import AccountIdentity, Membership, Registration, SecondFactor, 
 from app.rules.statuses import Role
 from tests.conftest import unavailable
 from tests.journeys.walk import CARD, Walk
-from tests.support.accounts import cheap_hashing
 from tests.support.clock import FakeClock
 from tests.support.factories import PASSWORD, make_club_session, make_free_club_session, make_plan, make_user
 from tests.support.mail import SmtpServer
@@ -22,7 +21,6 @@ from tests.support.oidc import Provider, ProviderMissing, running
 from tests.support.rows import count_of, the
 
 pytestmark = pytest.mark.browser
-cheap = pytest.fixture(autouse=True)(cheap_hashing)
 NEW = "another long password"
 
 

@@ -27,13 +27,11 @@ from app.rules.refusals import InvalidInput
 from app.rules.statuses import Role
 from app.services import accounts, accounts_changing, people_rights, sign_ins, two_factor
 from app.transaction import transaction
-from tests.support.accounts import cheap_hashing, link_to
+from tests.support.accounts import link_to
 from tests.support.booking import begin, work
 from tests.support.clock import FakeClock
 from tests.support.factories import PASSWORD, make_club_session, make_membership, make_user
 from tests.support.rows import all_of, count_of, the
-
-cheap = pytest.fixture(autouse=True)(cheap_hashing)
 
 
 def person_signed_in(user: User) -> sign_ins.SignedIn:

@@ -14,14 +14,13 @@ from app.models import AccountToken, AuditEntry, OutgoingEmail, Registration, Si
 from app.rules.refusals import InvalidInput
 from app.services import account_letters, account_tokens, accounts, accounts_changing, outbox, sign_ins, users
 from app.transaction import transaction
-from tests.support.accounts import CHEAP, cheap_hashing, letters_to, link_to
+from tests.support.accounts import CHEAP, letters_to, link_to
 from tests.support.booking import at_once, begin
 from tests.support.clock import FakeClock
 from tests.support.factories import PASSWORD, make_free_club_session, make_user
 from tests.support.rows import all_of, count_of, the
 
 NEW = "another long password"
-cheap = pytest.fixture(autouse=True)(cheap_hashing)
 
 
 def token_to(email: str) -> str:

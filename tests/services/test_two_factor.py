@@ -12,13 +12,10 @@ from app.models import AuditEntry, RecoveryCode, SecondFactor, SignIn, User
 from app.rules.refusals import InvalidInput
 from app.services import accounts, sign_ins, two_factor
 from app.transaction import transaction
-from tests.support.accounts import cheap_hashing
 from tests.support.booking import at_once
 from tests.support.clock import FakeClock
 from tests.support.factories import PASSWORD, make_user
 from tests.support.rows import all_of, count_of, the
-
-cheap = pytest.fixture(autouse=True)(cheap_hashing)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import argon2
 import pytest
 from flask import Flask
 from pwdlib import PasswordHash
@@ -14,17 +15,16 @@ from app.rules.refusals import InvalidInput
 from app.rules.statuses import Role
 from app.services import users
 from app.transaction import transaction
+from tests.support.accounts import CHEAP, SHIPPED
 from tests.support.rows import count_of, the
 
 PASSWORD = "a long enough one"
-CHEAP = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
 
 
-@pytest.fixture(autouse=True)
-def cheap_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real argon2 at the least cost it allows."""
-    monkeypatch.setattr(users, "_hasher", CHEAP)
-    users._hash_of_nothing.cache_clear()
+def test_the_site_hashes_with_argon2_as_recommended() -> None:
+    """The tests hash cheaply; this holds what ships to RFC 9106's second choice: 3 passes over 64 MiB."""
+    assert argon2.extract_parameters(SHIPPED.hash(PASSWORD)) == argon2.profiles.RFC_9106_LOW_MEMORY
+    assert SHIPPED.verify(PASSWORD, SHIPPED.hash(PASSWORD)) and not SHIPPED.verify("another one", SHIPPED.hash(PASSWORD))
 
 
 def test_somebody_added_can_sign_in(app: Flask) -> None:

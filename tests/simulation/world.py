@@ -29,9 +29,9 @@ from app.simulator.simulator import Simulator
 from app.simulator.webhooks import Answer
 from tests.support.client import OutsideClient
 from tests.support.clock import START, FakeClock
+from tests.support.compiled import remember
 from tests.support.database import dispose
 from tests.support.settings import SITE_URL, STRIPE_KEY, WEBHOOK_SECRET, safe_settings
-from tests.support.templates import remember
 
 from .wire import Deaths, SimulatedMail, WsgiClient
 

@@ -16,14 +16,13 @@ from app.models import SignIn, User
 from app.rules.statuses import Role
 from app.services import people_rights
 from app.transaction import transaction
-from tests.support.accounts import cheap_hashing, letters_to, link_to
+from tests.support.accounts import letters_to, link_to
 from tests.support.booking import begin
 from tests.support.factories import PASSWORD, make_club_session, make_free_club_session, make_membership, make_user
 from tests.support.pages import Page, PageClient
 from tests.support.rows import all_of, count_of, the
 
 NEW = "another long password"
-cheap = pytest.fixture(autouse=True)(cheap_hashing)
 
 
 @pytest.fixture

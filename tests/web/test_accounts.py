@@ -9,23 +9,13 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
 
 from app.rules.statuses import Role
-from app.services import users
 from tests.support.factories import PASSWORD, make_user
 from tests.support.pages import PageClient
 
 EMAIL, WRONG = "aroha@example.org", "not the password"
 SAME = "Check your e-mail address and password and try again"
-
-
-@pytest.fixture(autouse=True)
-def cheap_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Real argon2 at the least cost it allows, for the address nobody has as well."""
-    monkeypatch.setattr(users, "_hasher", PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),)))
-    users._hash_of_nothing.cache_clear()
 
 
 @pytest.fixture(autouse=True)

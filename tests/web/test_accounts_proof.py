@@ -13,14 +13,13 @@ from app.integrations.sign_in_provider import Identity, Leaving, ProviderRefused
 from app.models import SecondFactor, SignIn, User
 from app.rules.statuses import Role
 from app.security import fresh_second_factor, staff_only
-from tests.support.accounts import cheap_hashing, letters_to, link_to
+from tests.support.accounts import letters_to, link_to
 from tests.support.clock import FakeClock
 from tests.support.factories import PASSWORD, make_user
 from tests.support.pages import PageClient
 from tests.support.rows import count_of, the
 
 WRONG = "a wrong password"
-cheap = pytest.fixture(autouse=True)(cheap_hashing)
 
 
 @pytest.fixture

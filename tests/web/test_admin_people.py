@@ -12,7 +12,6 @@ from app.models import ClubSession, Order, OrderItem, Registration, SignIn, User
 from app.rules.statuses import ItemKind, OrderStatus, PaymentState, RegistrationStatus, Role
 from app.services import audit
 from app.transaction import transaction
-from tests.support.accounts import cheap_hashing
 from tests.support.booking import begin, order_of
 from tests.support.factories import make_club_session, make_free_club_session, make_membership, make_user
 from tests.support.pages import PageClient
@@ -28,7 +27,6 @@ def settings(settings: Any) -> Any:
     return settings.with_(student_domains=("uni.example",))
 
 
-cheap = pytest.fixture(autouse=True)(cheap_hashing)
 
 
 @pytest.fixture

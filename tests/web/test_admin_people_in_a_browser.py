@@ -12,7 +12,6 @@ from flask import Flask
 from app import clock
 from app.models import Membership, User
 from app.rules.statuses import Role
-from tests.support.accounts import cheap_hashing
 from tests.support.booking import begin
 from tests.support.browser import aside, axe_check, fits
 from tests.support.factories import PASSWORD, make_free_club_session, make_membership, make_plan, make_user
@@ -20,7 +19,6 @@ from tests.support.rows import the
 from tests.web.test_admin_in_a_browser import _in
 
 pytestmark = pytest.mark.browser
-cheap = pytest.fixture(autouse=True)(cheap_hashing)
 LONG = "maximiliana.featherstonehaugh@department.university.example"
 PAGES = (
     "memberships", "memberships/plans/new", "memberships/plans/club/edit", "memberships/give", "memberships/{membership}/change",
