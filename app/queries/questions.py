@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import Row, case, func, select
+from sqlalchemy import Row, bindparam, case, exists, func, select
 from sqlalchemy.orm import Session
 
 from ..extensions import db as flask_db
@@ -31,14 +31,19 @@ class Asked:
 
 def of_session(db: Session, club_session_id: int) -> list[Question]:
     """What a session asks, in order. One statement; called inside services' transactions too."""
-    rows = db.execute(select(*COLUMNS).where(_Q.club_session_id == club_session_id).order_by(_Q.position, _Q.id))
-    return [_question(row) for row in rows]
+    return [_question(row) for row in db.execute(_OF_SESSION, {"club_session_id": club_session_id})]
 
 
 def asked_by(slug: str) -> list[Question]:
     """The same by the session's slug."""
-    wanted = select(*COLUMNS).join(ClubSession, ClubSession.id == _Q.club_session_id).where(ClubSession.slug == slug)
-    return [_question(row) for row in flask_db.session.execute(wanted.order_by(_Q.position, _Q.id))]
+    return [_question(row) for row in flask_db.session.execute(_ASKED_BY, {"slug": slug})]
+
+
+_IN_ORDER = select(*COLUMNS).order_by(_Q.position, _Q.id)
+_OF_SESSION = _IN_ORDER.where(_Q.club_session_id == bindparam("club_session_id"))
+_ASKED_BY = _IN_ORDER.join(ClubSession, ClubSession.id == _Q.club_session_id).where(ClubSession.slug == bindparam("slug"))
+ANY = exists().where(_Q.club_session_id == ClubSession.id)
+"""SQL: whether the session of the row asks anything."""
 
 
 def for_desk(slug: str) -> tuple[list[Asked], int]:

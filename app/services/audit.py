@@ -4,10 +4,11 @@ changes state.
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..models import AuditEntry
+from .writes import inserted
 
 GUEST = "guest"
 STRIPE = "stripe"
@@ -22,7 +23,7 @@ def by_user(user_id: int) -> str:
 
 def record(db: Session, actor: str, action: str, kind: str, subject_id: int, **detail: object) -> None:
     """Add one audit entry; ``detail`` must be JSON and hold nothing secret."""
-    db.execute(insert(AuditEntry).values(actor=actor, action=action, subject_kind=kind, subject_id=subject_id, detail=detail))
+    inserted(db, AuditEntry, actor=actor, action=action, subject_kind=kind, subject_id=subject_id, detail=detail)
 
 
 def done_before(db: Session, kind: str, subject_id: int, once: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
@@ -244,7 +244,10 @@ def changed_order(token: str, email: str | None, code: str = "") -> str | None:
 
 def empty_paid(db: Session, order_id: int) -> None:
     """The order is paid: its lines leave the basket, in the transaction that says so. What was added since stays."""
-    db.execute(delete(BasketItem).where(BasketItem.order_id == order_id))
+    db.connection().execute(_EMPTY, {"of_order": order_id})
+
+
+_EMPTY = delete(BasketItem).where(BasketItem.order_id == bindparam("of_order"))
 
 
 def _find(db: Session, token: str) -> Basket | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
@@ -20,7 +20,7 @@ from ..models import Order, OrderItem, Payment
 from ..rules import holds
 from ..rules.statuses import PAYMENT_MOVES, UNSETTLED, OrderStatus, PaymentStatus, sources
 from . import audit, baskets, cases, items, ledger, letters, orders, refunds, releasing
-from .writes import changed
+from .writes import moved
 
 
 class Applied(StrEnum):
@@ -37,7 +37,7 @@ class Applied(StrEnum):
 
 def find_payment(db: Session, checkout: Checkout) -> Payment | None:
     """The payment this Checkout pays: by its id, or the attempt of the order it names whose answer from Stripe was lost."""
-    found = db.execute(select(Payment).where(Payment.checkout_id == checkout.id)).scalar_one_or_none()
+    found = db.execute(_OF_CHECKOUT, {"checkout_id": checkout.id}).scalar_one_or_none()
     if found is not None or not checkout.ours or not checkout.order_reference:
         return found
     lost = (
@@ -50,14 +50,12 @@ def find_payment(db: Session, checkout: Checkout) -> Payment | None:
     return db.execute(lost).scalar_one_or_none()
 
 
+_OF_CHECKOUT = select(Payment).where(Payment.checkout_id == bindparam("checkout_id"))
+
+
 def apply(db: Session, payment_id: int, checkout: Checkout, actor: str, *, end: bool = False) -> Applied:
     """Bring our record in line with the Checkout. ``end``: the hold is over, so an expired Checkout frees the places."""
-    order_id = db.execute(select(Payment.order_id).where(Payment.id == payment_id)).scalar_one()
-    order = orders.lock(db, order_id)
-    payment = db.execute(
-        select(Payment).where(Payment.id == payment_id).execution_options(populate_existing=True)
-    ).scalar_one()
-    now = clock.now()
+    order, payment, now = *_locked(db, payment_id), clock.now()
     if payment.checkout_id is None:
         _move(db, payment, PaymentStatus.OPEN, checkout_id=checkout.id, checkout_url=checkout.url)
     if payment.status is PaymentStatus.SUCCEEDED:
@@ -79,13 +77,21 @@ def apply(db: Session, payment_id: int, checkout: Checkout, actor: str, *, end: 
 
 def fail_delayed(db: Session, payment_id: int, actor: str) -> None:
     """A delayed payment method failed in the end: the attempt is over and the hold with it, and the person is told, once."""
-    order_id = db.execute(select(Payment.order_id).where(Payment.id == payment_id)).scalar_one()
-    order = orders.lock(db, order_id)
-    payment = db.execute(select(Payment).where(Payment.id == payment_id)).scalar_one()
+    order, payment = _locked(db, payment_id)
     if _move(db, payment, PaymentStatus.FAILED, next_check_at=None) and order.status is OrderStatus.PENDING:
         given_up = order.cancel_requested_at is not None
         releasing.release_order(db, order, OrderStatus.CANCELLED if given_up else OrderStatus.EXPIRED, actor)
         letters.owe_order_letter(db, "payment_failed", order.id, key=f"payment:{payment.id}")
+
+
+def _locked(db: Session, payment_id: int) -> tuple[Order, Payment]:
+    """The order, locked, and its payment as it is since."""
+    order = db.execute(_PAID_BY, {"payment_id": payment_id}).scalar_one()
+    return order, db.execute(_FRESH, {"payment_id": payment_id}).scalar_one()
+
+
+_PAID_BY = orders.locked(select(Payment.order_id).where(Payment.id == bindparam("payment_id")).scalar_subquery())
+_FRESH = select(Payment).where(Payment.id == bindparam("payment_id")).execution_options(populate_existing=True)
 
 
 def _expired(db: Session, order: Order, actor: str, now: datetime, end: bool) -> Applied:
@@ -133,7 +139,7 @@ def _capture(db: Session, order: Order, payment: Payment, checkout: Checkout, ac
 
 def _fulfil(db: Session, order: Order, payment: Payment, captured: int, actor: str, now: datetime) -> Applied:
     """Each item fulfils itself; what cannot be had any more is refunded, the rest is kept."""
-    bought = db.execute(select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.id)).scalars().all()
+    bought = db.execute(_BOUGHT, {"order_id": order.id}).scalars().all()
     had, lost = [], []
     for item in bought:
         handler = items.handler(item.kind)
@@ -161,6 +167,9 @@ def _fulfil(db: Session, order: Order, payment: Payment, captured: int, actor: s
         db, letter, order.id, key=f"order:{order.id}", refund_cents=back or None, lost=[item.id for item in lost]
     )
     return Applied.FULFILLED
+
+
+_BOUGHT = select(OrderItem).where(OrderItem.order_id == bindparam("order_id")).order_by(OrderItem.id)
 
 
 def _owe_lines_back(db: Session, payment: Payment, lost: Sequence[OrderItem], actor: str) -> int:
@@ -214,13 +223,15 @@ def used_elsewhere(db: Session, payment: Payment, checkout: Checkout) -> bool:
     """Whether this very money already pays another attempt: one PaymentIntent pays once."""
     if checkout.payment_intent_id is None:
         return False
-    other = select(Payment.id).where(Payment.payment_intent_id == checkout.payment_intent_id, Payment.id != payment.id)
-    return db.execute(other).first() is not None
+    given = {"intent": checkout.payment_intent_id, "payment_id": payment.id}
+    return db.execute(_OTHER, given).first() is not None
+
+
+_OTHER = select(Payment.id).where(
+    Payment.payment_intent_id == bindparam("intent"), Payment.id != bindparam("payment_id")
+)
 
 
 def _move(db: Session, payment: Payment, status: PaymentStatus, **values: object) -> bool:
-    allowed = [*sources(PAYMENT_MOVES, status), status]
-    statement = update(Payment).where(Payment.id == payment.id, Payment.status.in_(allowed)).values(status=status, **values)
-    done = changed(db, statement)
-    db.refresh(payment)
-    return done
+    """The guarded move, or the same status with other facts. The order's lock keeps everybody else from the row."""
+    return moved(db, Payment, payment.id, [*sources(PAYMENT_MOVES, status), status], status=status, **values)

@@ -10,7 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from ..config import current_settings
@@ -31,15 +31,15 @@ def owe_order_letter(
     struck: Mapping[int, int] = MappingProxyType({}), left: Mapping[str, Any] | None = None,
     more: Mapping[str, Any] = MappingProxyType({}), only: int | None = None,
 ) -> None:
-    """Owe one mail about this order to the person who ordered, once for each ``key``. Two statements and one insert.
+    """Owe one mail about this order to the person who ordered, once for each ``key``. One statement and one insert.
 
     ``lost``: ids of the items that could not be had any more, so that the mail says so and not that they are there.
     ``struck``: ids of the registrations that leave the person's calendar, each with the number `calendars` gave it.
     ``left``: the session that a moved booking was in before (``left_session``); ``more``: what this letter says besides;
     ``only``: id of the one item that it is about, in an order of several.
     """
-    order = db.execute(select(Order).where(Order.id == order_id).execution_options(populate_existing=True)).scalar_one()
-    context = {**_context(db, order, lost, struck, only=only, may_sign_up=template in STARTS_MEMBERSHIP), **more}
+    order, context = _context(db, order_id, lost, struck, only=only, may_sign_up=template in STARTS_MEMBERSHIP)
+    context |= more
     if any(item["password_url"] for item in context["items"]):
         context["mail_key"] = f"{template}:{key}"
     if left is not None:
@@ -52,8 +52,8 @@ def owe_order_letter(
 
 def owe_with(db: Session, template: str, order_id: int, key: str, **more: Any) -> None:
     """Owe one mail about this order that says more than the order does, once for each ``key``."""
-    order = db.execute(select(Order).where(Order.id == order_id).execution_options(populate_existing=True)).scalar_one()
-    _owe(db, template, key, order, _context(db, order) | more)
+    order, context = _context(db, order_id)
+    _owe(db, template, key, order, context | more)
 
 
 def about_bookings(db: Session, registration_ids: Collection[int]) -> list[tuple[Registration, Order, dict[str, Any]]]:
@@ -94,13 +94,12 @@ def offer_key(registration_id: int, offered_at: datetime | None) -> str:
 
 def owe_offer_letter(db: Session, order_id: int, registration_id: int, offered_at: datetime) -> None:
     """Owe the mail that offers a place; its deadline is counted from the moment it is handed over."""
-    order = db.execute(select(Order).where(Order.id == order_id)).scalar_one()
     row = db.execute(
         select(Registration.token, ClubSession.starts_at)
         .join(ClubSession, ClubSession.id == Registration.club_session_id)
         .where(Registration.id == registration_id)
     ).one()
-    context = _context(db, order)
+    order, context = _context(db, order_id)
     minutes = int(offers.time_to_answer(offered_at, row.starts_at).total_seconds() // 60)
     url = f"{current_settings().site_url}/offers/{row.token}"
     context["offer"] = {"url": url, "registration_id": registration_id, "minutes": minutes}
@@ -116,14 +115,17 @@ def _owe(db: Session, template: str, key: str, order: Order, context: dict[str, 
 
 def _context(
     db: Session,
-    order: Order,
+    order_id: int,
     lost: Sequence[int] = (),
     struck: Mapping[int, int] = MappingProxyType({}),
     *,
     only: int | None = None,
     may_sign_up: bool = False,
-) -> dict[str, Any]:
-    settings, rows = current_settings(), [row for row in _lines(db, order.id) if only in (None, row[0].id)]
+) -> tuple[Order, dict[str, Any]]:
+    """The order as it is now, and what a mail about it says."""
+    every = db.execute(_LINES, {"order_id": order_id}).all()
+    settings, order = current_settings(), every[0][0]
+    rows = [row[1:] for row in every if only in (None, row[1].id)]
     facts = item_facts.of_order(db, order.id, (item.kind for item, *_ in rows))
     context = _of_order(order)
     for item, registration, club_session, position in rows:
@@ -140,7 +142,7 @@ def _context(
         context["items"].append(line)
     if lost:
         context["lost"] = [item.description for item, *_ in rows if item.id in lost]
-    return context
+    return order, context
 
 
 def _of_order(order: Order) -> dict[str, Any]:
@@ -159,18 +161,16 @@ def _of_order(order: Order) -> dict[str, Any]:
     }
 
 
-def _lines(db: Session, order_id: int) -> Sequence[Row[OrderItem, Registration, ClubSession, int]]:
-    """Each line of the order with the booking that it may be for."""
-    return db.execute(_LINES, {"order_id": order_id}).all()
-
-
 _LINES = (  # made once: it took longer to build than to run
-    select(OrderItem, Registration, ClubSession, waitlist_position())
+    select(Order, OrderItem, Registration, ClubSession, waitlist_position())
+    .join(OrderItem, OrderItem.order_id == Order.id)
     .outerjoin(Registration, Registration.id == OrderItem.registration_id)
     .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
-    .where(OrderItem.order_id == bindparam("order_id"))
+    .where(Order.id == bindparam("order_id"))
     .order_by(OrderItem.id)
+    .execution_options(populate_existing=True)
 )
+"""Each line of the order with the booking that it may be for, as they are now."""
 
 
 def _item(item: OrderItem) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from ..models import OrderItem
@@ -144,7 +144,10 @@ def _lines(reserved: Iterable[Reserved[Quoted]]) -> list[PricedLine]:
 
 def _begin(db: Session, order: OrderKey, recorded: Sequence[Recorded], buyer: Buyer) -> None:
     """Nothing is to pay now: the letter says what is there, and whoever that concerns is dealt with."""
-    first = db.execute(select(OrderItem).where(OrderItem.id == recorded[0].item_id)).scalar_one()
+    first = db.execute(_ITEM, {"item_id": recorded[0].item_id}).scalar_one()
     letters.owe_order_letter(db, items.handler(first.kind).letter(db, first), order.id, key=f"order:{order.id}")
     for line in recorded:
         items.handler(line.reserved.quoted.wanted.kind).after_order(db, line, buyer)
+
+
+_ITEM = select(OrderItem).where(OrderItem.id == bindparam("item_id"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from ..config import current_settings
@@ -22,7 +22,7 @@ from ..rules.statuses import ORDER_MOVES, ItemKind, OrderStatus, sources
 from . import order_lines, vouchers
 from .items import OrderKey, handler, merged
 from .order_lines import PricedLine
-from .writes import changed
+from .writes import inserted, moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def create_order(
         "hold_expires_at": hold,
         "paid_at": now if done else None,
     }
-    return OrderKey(db.execute(insert(Order).values(values).returning(Order.id)).scalar_one(), token, reference)
+    return OrderKey(inserted(db, Order, **values), token, reference)
 
 
 def add_item(
@@ -79,7 +79,7 @@ def add_item(
     }
     if kept := order_lines.stored(lines):
         values["lines"] = kept
-    return int(db.execute(insert(OrderItem).values(values).returning(OrderItem.id)).scalar_one())
+    return inserted(db, OrderItem, **values)
 
 
 def add_payment(
@@ -108,7 +108,7 @@ def add_payment(
         "expires_at": expires_at,
         "next_check_at": now + holds.FIRST_CHECK,
     }
-    return int(db.execute(insert(Payment).values(values).returning(Payment.id)).scalar_one())
+    return inserted(db, Payment, **values)
 
 
 def _trace() -> dict[str, str]:
@@ -128,13 +128,23 @@ def add_next_payment(db: Session, order: Order, now: datetime) -> int:
 
 def token_of_attempt(db: Session, attempt: str) -> str | None:
     """The order that this very form made before, if it did: the same form sent twice makes one order."""
-    return db.execute(select(Order.token).where(Order.attempt == attempt)).scalar_one_or_none()
+    return db.execute(_OF_ATTEMPT, {"attempt": attempt}).scalar_one_or_none()
+
+
+_OF_ATTEMPT = select(Order.token).where(Order.attempt == bindparam("attempt"))
 
 
 def lock(db: Session, order_id: int) -> Order:
     """The order, locked until the transaction ends: every move of an order begins here."""
-    statement = select(Order).where(Order.id == order_id).with_for_update().execution_options(populate_existing=True)
-    return db.execute(statement).scalar_one()
+    return db.execute(_LOCKED, {"order_id": order_id}).scalar_one()
+
+
+def locked(order_id: ColumnElement[Any]) -> Select[Order]:
+    """SQL that locks the order of this id, for who keeps the statement."""
+    return select(Order).where(Order.id == order_id).with_for_update().execution_options(populate_existing=True)
+
+
+_LOCKED = locked(bindparam("order_id"))
 
 
 def is_being_paid(order: Order) -> bool:
@@ -147,8 +157,7 @@ def move(db: Session, order_id: int, status: OrderStatus, *, locks_more: bool = 
 
     A code that it used is settled with it. ``locks_more``: the caller does that itself, after it has locked club sessions.
     """
-    statement = update(Order).where(Order.id == order_id, Order.status.in_(sources(ORDER_MOVES, status)))
-    moved = changed(db, statement.values(status=status, **values))
-    if moved and not locks_more:
+    done = moved(db, Order, order_id, [*sources(ORDER_MOVES, status)], status=status, **values)
+    if done and not locks_more:
         vouchers.settle(db, order_id)
-    return moved
+    return done

@@ -5,7 +5,7 @@ Each function is a single guarded UPDATE, so no interleaving can take a place th
 
 from __future__ import annotations
 
-from sqlalchemy import case, update
+from sqlalchemy import ColumnElement, Integer, Update, bindparam, case, update
 from sqlalchemy.orm import Session
 
 from ..models import ClubSession
@@ -17,10 +17,16 @@ _C = ClubSession
 
 def take(db: Session, club_session_id: int, places: int, *, promised: bool = False) -> bool:
     """Take places, or return False: full, not published, or somebody waits. ``promised``: taken for one who waited."""
-    guards = [_C.status == SessionStatus.PUBLISHED, _C.places_taken + places <= _C.capacity]
-    if not promised:
-        guards.append(_C.waitlist_taken == 0)
-    return changed(db, update(_C).where(_C.id == club_session_id, *guards).values(places_taken=_C.places_taken + places))
+    return changed(db, _TAKE_PROMISED if promised else _TAKE, {"of_session": club_session_id, "more": places})
+
+
+def _take(*guards: ColumnElement[bool]) -> Update:
+    after = _C.places_taken + bindparam("more", type_=Integer)
+    fits = (_C.id == bindparam("of_session"), _C.status == SessionStatus.PUBLISHED, after <= _C.capacity)
+    return update(ClubSession).where(*fits, *guards).values(places_taken=after)
+
+
+_TAKE, _TAKE_PROMISED = _take(_C.waitlist_taken == 0), _take()
 
 
 def take_past_capacity(db: Session, club_session_id: int, places: int) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
-from sqlalchemy import ColumnElement, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
@@ -45,10 +45,16 @@ from . import (
 )
 from .items import Buyer, ItemHandler, OrderKey, Recorded, Reserved, Wanted
 from .registration_quotes import QuotedPlaces
-from .writes import changed
+from .writes import inserted, moved
 
 LETTERS = {RegistrationStatus.WAITLISTED: "waitlisted", RegistrationStatus.UNDER_REVIEW: "applied"}
 """What is said of a booking that is no place yet."""
+
+
+_ITS = Registration.id == bindparam("registration_id")
+_LOCKED = select(Registration).where(_ITS).with_for_update().execution_options(populate_existing=True)
+_STATUS, _SESSION_ID = select(Registration.status).where(_ITS), select(Registration.club_session_id).where(_ITS)
+_LOCKED_SESSION = select(ClubSession.status).where(ClubSession.id == _SESSION_ID.scalar_subquery()).with_for_update()
 
 
 class RegistrationItem(ItemHandler[QuotedPlaces]):
@@ -121,7 +127,7 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
             "applied_at": now if status is RegistrationStatus.UNDER_REVIEW else None,
             **notices.agreed(buyer.whatsapp_number, now),
         }
-        registration_id = int(db.execute(insert(Registration).values(values).returning(Registration.id)).scalar_one())
+        registration_id = inserted(db, Registration, **values)
         whole = order_lines.summed(quoted.title, quoted.lines)
         item_id = orders.add_item(db, order.id, self.kind, whole, registration_id=registration_id, lines=quoted.lines)
         count = quoted.wanted.quantity
@@ -149,7 +155,7 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
 
     def letter(self, db: Session, item: OrderItem) -> str:
         """Paid upfront, but no place yet: nothing may call it confirmed (promise 11)."""
-        status = db.execute(select(Registration.status).where(Registration.id == item.registration_id)).scalar_one()
+        status = db.execute(_STATUS, {"registration_id": item.registration_id}).scalar_one()
         return LETTERS.get(status, "confirmation")
 
     def apology(self, ended: OrderStatus) -> str:
@@ -212,9 +218,7 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
         waitlist.deal(db, registration.club_session_id, actor, freed=registration.places if before in TAKEN else 0)
 
     def club_session_id(self, db: Session, item: OrderItem) -> int | None:
-        return db.execute(
-            select(Registration.club_session_id).where(Registration.id == item.registration_id)
-        ).scalar_one_or_none()
+        return db.execute(_SESSION_ID, {"registration_id": item.registration_id}).scalar_one_or_none()
 
     @staticmethod
     def _apply(db: Session, quoted: QuotedPlaces) -> Reserved[QuotedPlaces]:
@@ -234,8 +238,7 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
 
     @staticmethod
     def _registration(db: Session, item: OrderItem) -> Registration:
-        statement = select(Registration).where(Registration.id == item.registration_id).with_for_update()
-        return db.execute(statement.execution_options(populate_existing=True)).scalar_one()
+        return db.execute(_LOCKED, {"registration_id": item.registration_id}).scalar_one()
 
     @staticmethod
     def _become(db: Session, registration: Registration, status: RegistrationStatus, cents: int, actor: str) -> bool:
@@ -249,8 +252,7 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
     @staticmethod
     def _locked_session_status(db: Session, item: OrderItem) -> SessionStatus:
         """The club session's status, with its row locked: whoever deals places holds it before they touch a registration."""
-        of_item = select(Registration.club_session_id).where(Registration.id == item.registration_id).scalar_subquery()
-        return db.execute(select(ClubSession.status).where(ClubSession.id == of_item).with_for_update()).scalar_one()
+        return db.execute(_LOCKED_SESSION, {"registration_id": item.registration_id}).scalar_one()
 
     @staticmethod
     def _still_free(db: Session, registration: Registration, now: datetime) -> bool:
@@ -277,6 +279,5 @@ def _own(item: OrderItem) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 def _set(db: Session, registration_id: int, before: RegistrationStatus, status: RegistrationStatus, **values: object) -> None:
     """The guarded move; the row is locked, so losing it is a bug and not a race."""
-    statement = update(Registration).where(Registration.id == registration_id, Registration.status == before)
-    if not changed(db, statement.values(status=status, **values)):
+    if not moved(db, Registration, registration_id, [before], status=status, **values):
         raise AssertionError(f"registration {registration_id} moved while it was locked")

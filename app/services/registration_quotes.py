@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from ..models import ClubSession, Registration
@@ -30,18 +30,22 @@ class QuotedPlaces(Quoted):
     answers: dict[str, dict[str, Any]]
 
 
+_WANTED = select(ClubSession, questions.ANY).where(ClubSession.slug == bindparam("slug"))
+
+
 def quote(db: Session, wanted: Wanted, buyer: Buyer, now: datetime) -> QuotedPlaces:
     """Whether registration is open for this buyer, and what the places cost. Says nothing of whether they are free."""
-    club_session = db.execute(select(ClubSession).where(ClubSession.slug == wanted.slug)).scalar_one_or_none()
-    if club_session is None:
+    row = db.execute(_WANTED, {"slug": wanted.slug}).one_or_none()
+    if row is None:
         raise SessionNotFound
+    club_session, asks = row
     window = capacity.Window(
         club_session.status, club_session.entry, club_session.starts_at,
         club_session.opens_at, club_session.members_open_at, club_session.closes_at,
     )  # fmt: skip
     capacity.check_open(window, now, is_member=buyer.standing.is_member, asked=wanted.asked)
     capacity.check_places(wanted.quantity, club_session.max_places)
-    answers = _answers(db, club_session.id, wanted.answers)
+    answers = _answers(db, club_session.id, wanted.answers) if asks else {}
     if buyer.standing.is_member and _own_place_taken(db, club_session.id, buyer):
         raise InvalidInput(None, words("You have booked your own place here already, under the address that you had before."))
     prices, member = club_sessions.prices(club_session), buyer.pays_as_member

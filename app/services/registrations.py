@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from .. import clock
@@ -115,16 +115,7 @@ def _applies(quoted: Sequence[Quoted]) -> bool:
 
 def _already_in(db: Session, slug: str, applicant: Applicant, now: datetime) -> Entered | None:
     """One active registration for each session and address. Its own browser resumes; anybody else gets a mail, no answer."""
-    row = db.execute(
-        select(Order.id, Order.token, Order.attempt, Registration.user_id)
-        .join(Registration, Registration.order_id == Order.id)
-        .join(ClubSession, ClubSession.id == Registration.club_session_id)
-        .where(
-            ClubSession.slug == slug,
-            Registration.email == applicant.email,
-            Registration.status.in_(ACTIVE),
-        )
-    ).first()
+    row = db.execute(_ALREADY, {"slug": slug, "email": applicant.email}).first()
     if row is None:
         return None
     same_form = row.attempt == applicant.attempt  # committed since `_same_form_again` looked
@@ -132,3 +123,13 @@ def _already_in(db: Session, slug: str, applicant: Applicant, now: datetime) -> 
         return Entered(Outcome.RESUMED, row.token)
     letters.owe_order_letter(db, "booking_link", row.id, key=f"booking-link:{row.id}:{now:%Y%m%d%H}")
     return Entered(Outcome.ALREADY_IN)
+
+
+_ALREADY = (
+    select(Order.id, Order.token, Order.attempt, Registration.user_id)
+    .join(Registration, Registration.order_id == Order.id)
+    .join(ClubSession, ClubSession.id == Registration.club_session_id)
+    .where(
+        ClubSession.slug == bindparam("slug"), Registration.email == bindparam("email"), Registration.status.in_(ACTIVE)
+    )
+)

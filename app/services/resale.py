@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from ..models import ClubSession, Registration
@@ -16,11 +16,7 @@ from . import audit, bookings, letters, paying_back
 
 def settle(db: Session, club_session_id: int | None, actor: str) -> int:
     """Owe the refunds whose replacement is there now; how many. One statement when nobody waits for one."""
-    wishes = db.execute(
-        select(Registration.id, Registration.places)
-        .where(Registration.club_session_id == club_session_id, Registration.replacement_wanted_at.is_not(None))
-        .order_by(Registration.replacement_wanted_at, Registration.id)
-    ).all()
+    wishes = db.execute(_WISHES, {"club_session_id": club_session_id}).all()
     if not wishes:
         return 0
     capacity = db.execute(
@@ -35,6 +31,13 @@ def settle(db: Session, club_session_id: int | None, actor: str) -> int:
     for registration_id in done:
         _pay_back(db, registration_id, actor)
     return len(done)
+
+
+_WISHES = (
+    select(Registration.id, Registration.places)
+    .where(Registration.club_session_id == bindparam("club_session_id"), Registration.replacement_wanted_at.is_not(None))
+    .order_by(Registration.replacement_wanted_at, Registration.id)
+)
 
 
 def _pay_back(db: Session, registration_id: int, actor: str) -> None:

@@ -16,7 +16,7 @@ from datetime import datetime
 from itertools import groupby
 
 from flask_babel import gettext as _  # type: ignore[import-untyped]
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
@@ -104,11 +104,7 @@ def used_by(db: Session, voucher_id: int, email: str) -> int:
 
 def settle(db: Session, order_id: int) -> None:
     """The order has just moved: unpaid and ended it gives its use back, paid late it takes it again. Its row is locked."""
-    used = db.execute(
-        select(VoucherUse.id, VoucherUse.voucher_id, VoucherUse.returned_at, Order.status, Order.paid_at)
-        .join(Order, Order.id == VoucherUse.order_id)
-        .where(VoucherUse.order_id == order_id)
-    ).first()
+    used = db.execute(_USED, {"order_id": order_id}).first()
     if used is None:
         return
     ended = used.status in (OrderStatus.EXPIRED, OrderStatus.CANCELLED) and used.paid_at is None
@@ -122,6 +118,13 @@ def settle(db: Session, order_id: int) -> None:
         if again:
             db.execute(update(VoucherUse).where(VoucherUse.id == used.id).values(returned_at=None))
         audit.record(db, audit.WORKER, "code_used_again" if again else "code_used_over", "order", order_id)
+
+
+_USED = (
+    select(VoucherUse.id, VoucherUse.voucher_id, VoucherUse.returned_at, Order.status, Order.paid_at)
+    .join(Order, Order.id == VoucherUse.order_id)
+    .where(VoucherUse.order_id == bindparam("order_id"))
+)
 
 
 def _count(db: Session, voucher_id: int, now: datetime | None) -> bool:

@@ -1,29 +1,77 @@
-"""Ways to write that never race: a guarded UPDATE that says whether it won, and an INSERT that a repeat does not repeat."""
+"""Ways to write that never race: a guarded UPDATE that says whether it won, and an INSERT that a repeat does not repeat.
+
+What every booking and every payment runs is built once and kept (``cache``): SQLAlchemy took longer to build such a statement
+than the database to run it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from enum import StrEnum
+from functools import cache
+from typing import Any, cast
 
-from sqlalchemy import CursorResult, Update
+from sqlalchemy import Insert, Table, Update, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm.util import identity_key
 
 from ..extensions import Base
 
 
-def changed(db: Session, statement: Update) -> bool:
+def changed(db: Session, statement: Update, given: Mapping[str, Any] | None = None) -> bool:
     """Run a guarded UPDATE; False when no row fitted its WHERE: somebody else won, or it was done before."""
-    result = db.execute(statement.execution_options(synchronize_session=False))
-    return isinstance(result, CursorResult) and result.rowcount > 0
+    return db.connection().execute(statement, given).rowcount > 0
+
+
+def moved(db: Session, model: type[Base], row_id: int, before: Collection[StrEnum], **values: Any) -> bool:
+    """Change one row if its status is one of ``before``; False when it is not. What the session holds of the row changes too."""
+    statement = _move(model, tuple(values))
+    given = {"of_row": row_id, "before": list(before)} | {f"to_{name}": value for name, value in values.items()}
+    result = db.connection().execute(statement, given)
+    if not result.rowcount:
+        return False
+    if (held := db.identity_map.get(identity_key(model, row_id))) is not None:
+        for name, value in values.items():
+            set_committed_value(held, name, value)
+    return True
+
+
+@cache
+def _move(model: type[Base], names: tuple[str, ...]) -> Update:
+    table = _table(model)
+    one = update(table).where(table.c.id == bindparam("of_row"), table.c.status.in_(bindparam("before", expanding=True)))
+    return one.values({name: bindparam(f"to_{name}") for name in names})
+
+
+def inserted(db: Session, model: type[Base], **values: Any) -> int:
+    """INSERT one row; its id."""
+    return int(db.connection().execute(_insert(model), values).scalar_one())
+
+
+@cache
+def _insert(model: type[Base]) -> Insert:
+    table = _table(model)
+    return insert(table).returning(table.c.id)
 
 
 def insert_once(db: Session, model: type[Base], key: InstrumentedAttribute[Any], **values: Any) -> bool:
     """INSERT … ON CONFLICT DO NOTHING: True when the row was inserted now, False when one with this ``key`` was there."""
-    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
+    connection = db.connection()
+    return connection.execute(_insert_once(model, key.key, connection.dialect.name), values).first() is not None
+
+
+@cache
+def _insert_once(model: type[Base], key: str, dialect: str) -> Insert:
+    table = _table(model)
+    one = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
     # RETURNING and not rowcount: SQLAlchemy keeps no row count of an INSERT on PostgreSQL.
-    statement = insert(model).values(**values).on_conflict_do_nothing(index_elements=[key]).returning(key)
-    return db.execute(statement).first() is not None
+    return one.on_conflict_do_nothing(index_elements=[key]).returning(table.c[key])
+
+
+def _table(model: type[Base]) -> Table:
+    return cast(Table, model.__table__)
 
 
 def insert_all_once(db: Session, model: type[Base], key: InstrumentedAttribute[Any], rows: Sequence[dict[str, Any]]) -> None:
