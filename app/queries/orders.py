@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ScalarSelect, and_, case, func, or_, select
+from sqlalchemy import ScalarSelect, and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from ..extensions import db
@@ -146,10 +146,10 @@ class OrderView:
 
 def page(token: str) -> OrderView | None:
     """The order behind a secret link, or None. Four statements at the most, however many lines."""
-    order = db.session.execute(select(Order).where(Order.token == token)).scalar_one_or_none()
+    order = db.session.execute(_ORDER, {"token": token}).scalar_one_or_none()
     if order is None:
         return None
-    payments = db.session.execute(select(Payment).where(Payment.order_id == order.id).order_by(Payment.id)).scalars().all()
+    payments = db.session.execute(_PAYMENTS, {"order_id": order.id}).scalars().all()
     last = next((p for p in payments if p.status is PaymentStatus.SUCCEEDED), payments[-1] if payments else None)
     sent_back = _refunds({p.id: p.provider for p in payments})
     return OrderView(
@@ -173,6 +173,11 @@ def page(token: str) -> OrderView | None:
     )
 
 
+_ORDER = select(Order).where(Order.token == bindparam("token"))
+_PAYMENTS = select(Payment).where(Payment.order_id == bindparam("order_id")).order_by(Payment.id)
+_SENT_BACK = select(Refund).where(Refund.payment_id.in_(bindparam("payments", expanding=True))).order_by(Refund.id)
+
+
 def token_of_registration(token: str) -> str | None:
     """The order token behind a registration's own link."""
     return db.session.execute(
@@ -184,7 +189,7 @@ def _refunds(providers: Mapping[int, str]) -> list[RefundView]:
     """The refunds of these payments. One that Stripe knows nothing of although it is done was paid by hand instead."""
     if not providers:
         return []
-    rows = db.session.execute(select(Refund).where(Refund.payment_id.in_(providers)).order_by(Refund.id)).scalars()
+    rows = db.session.execute(_SENT_BACK, {"payments": list(providers)}).scalars()
 
     def by_hand(refund: Refund) -> bool:
         done_elsewhere = refund.status is RefundStatus.SUCCEEDED and refund.provider_ref is None
@@ -213,16 +218,18 @@ def waitlist_position() -> ScalarSelect[int]:
 
 
 def _items(order_id: int) -> list[ItemView]:
-    position = waitlist_position()
-    rows = db.session.execute(
-        select(OrderItem, Registration, ClubSession, position)
-        .outerjoin(Registration, Registration.id == OrderItem.registration_id)
-        .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
-        .where(OrderItem.order_id == order_id)
-        .order_by(OrderItem.id)
-    ).all()
+    rows = db.session.execute(_ITEMS, {"order_id": order_id}).all()
     facts = item_facts.of_order(db.session(), order_id, (item.kind for item, *_ in rows))
     return [_item(*row, facts.get(row[0].id)) for row in rows]
+
+
+_ITEMS = (
+    select(OrderItem, Registration, ClubSession, waitlist_position())
+    .outerjoin(Registration, Registration.id == OrderItem.registration_id)
+    .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
+    .where(OrderItem.order_id == bindparam("order_id"))
+    .order_by(OrderItem.id)
+)
 
 
 def _item(
