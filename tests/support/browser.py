@@ -12,11 +12,12 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 T = TypeVar("T")
@@ -91,21 +92,32 @@ def axe_check(page: Page) -> None:
 
     Axe itself needs JavaScript: it looks at a copy of the page in a second profile that runs no script of the site.
     """
-    browser = page.context.browser
-    assert browser is not None
-    context = browser.new_context(viewport=page.viewport_size, storage_state=page.context.storage_state())
-    context.set_default_timeout(TIMEOUT)
-    html = page.content()
-    try:
-        copy = context.new_page()
-        copy.route("**/*.js", lambda route: route.abort())
-        copy.route(page.url.partition("#")[0], lambda route: route.fulfill(body=html, content_type="text/html; charset=utf-8"))
-        copy.goto(page.url)
-        results = Axe().run(copy)
-    finally:
-        context.close()
+    copy, html, address = _copy_beside(page), page.content(), page.url.partition("#")[0]
+    copy.route(address, lambda route: route.fulfill(body=html, content_type="text/html; charset=utf-8"))
+    copy.goto(page.url)
+    results = Axe().run(copy)
+    copy.unroute(address)
     if results.violations_count:
         raise AssertionError(f"axe found on {page.url}:\n{results.generate_report()}")
+
+
+_copies: WeakKeyDictionary[BrowserContext, Page] = WeakKeyDictionary()
+
+
+def _copy_beside(page: Page) -> Page:
+    """The page of the second profile, as large and with the same cookies; one for each profile, because making it is slow."""
+    context, browser = page.context, page.context.browser
+    assert browser is not None and page.viewport_size is not None
+    if context not in _copies:
+        beside = browser.new_context()
+        beside.set_default_timeout(TIMEOUT)
+        context.on("close", lambda _: beside.close())
+        _copies[context] = beside.new_page()
+        _copies[context].route("**/*.js", lambda route: route.abort())
+    copy = _copies[context]
+    copy.context.add_cookies(cast(Any, context.cookies()))
+    copy.set_viewport_size(page.viewport_size)
+    return copy
 
 
 def fits(page: Page, width: int = 320) -> None:
