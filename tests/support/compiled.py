@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Dialect, Engine
 
 from app.extensions import db
 
@@ -33,12 +33,20 @@ STATEMENTS: dict[Any, Any] = {}
 _dialects: dict[str, Dialect] = {}
 
 
+def _shared(engine: Engine) -> Dialect:
+    """One dialect for all, because statements are kept by it. What it learnt from one of our servers holds for the others."""
+    name = engine.dialect.name
+    if name not in _dialects:
+        engine.connect().close()
+        _dialects[name] = engine.dialect
+    return _dialects[name]
+
+
 def remember(app: Flask) -> Flask:
     """The same app, which finds what this process has compiled."""
     app.jinja_env.bytecode_cache = COMPILED
     with app.app_context():
         for engine in db.engines.values():
-            # One dialect for all, because statements are kept by it. What it knows of a server is the same for each of ours.
-            engine.dialect = _dialects.setdefault(engine.dialect.name, engine.dialect)
+            engine.dialect = _shared(engine)
             engine.update_execution_options(compiled_cache=STATEMENTS)
     return app
