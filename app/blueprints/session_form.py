@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from govuk_frontend_wtf.wtforms_widgets import GovTextArea, GovTextInput
-from wtforms import HiddenField, StringField, TextAreaField
+from govuk_frontend_wtf.wtforms_widgets import GovCheckboxInput, GovTextArea, GovTextInput
+from wtforms import BooleanField, HiddenField, StringField, TextAreaField
 from wtforms.validators import InputRequired, ValidationError
 
 from ..queries.desk_sessions import SessionRecord
@@ -43,6 +43,7 @@ PRICES = {
 AS_TYPED = (
     "title", "slug", "summary", "description", "location", "time_zone", "capacity", "waitlist_capacity", "max_places",
     "currency", "status", "entry", "waitlist_payment", "waitlist_members_first", "refund_policy", "refund_percent",
+    "allow_promotion_codes",
 )  # fmt: skip
 SHOWN_AT = {"starts_at": "starts_day", "ends_at": "ends_time", **{at: f"{name}_day" for name, at in list(MOMENTS.items())[2:]}}
 SHOWN_AT |= {at: name for name, at in PRICES.items()}
@@ -129,6 +130,11 @@ class ClubSessionForm(FlaskForm):
     early_member_price = MoneyField(_("Early price for members"), description=_("Empty: no early price for members."))
     early_day = DayField(_("Early prices until: date"), description=_("Needed with an early price."))
     early_time = ClockField(_("Early prices until: time"), description=_("Empty: midnight, when that day begins."))
+    allow_promotion_codes = BooleanField(
+        _("Take Stripe’s promotion codes"),
+        description=_("Codes made in Stripe’s dashboard, typed on its page, when somebody books this session and nothing else."),
+        widget=GovCheckboxInput(),
+    )
     currency = _line(
         _("Currency"), description=_("Three letters, like NZD."), validators=[InputRequired(_("Enter a currency, like NZD"))]
     )
@@ -179,6 +185,7 @@ class ClubSessionForm(FlaskForm):
     def of(cls, record: SessionRecord) -> ClubSessionForm:
         """The form filled in with a session as it is."""
         values: dict[str, Any] = {name: _shown(record, name) for name in AS_TYPED}
+        values["allow_promotion_codes"] = record.allow_promotion_codes
         values["waitlist_members_first"] = "yes" if record.waitlist_members_first else "no"
         for name, at in MOMENTS.items():
             local = _local(getattr(record, at), record.time_zone)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import RadioField
+from wtforms import BooleanField, RadioField
 
 GROUPS = {
     "share": ("refund_percent", "refund_fee"),
     "opening": ("opens_day", "opens_time", "members_open_day", "members_open_time", "closes_day", "closes_time"),
     "entry": ("entry", "waitlist_payment", "waitlist_members_first"),
-    "prices": ("student_price", "early_non_member_price", "early_member_price", "early_day", "early_time"),
+    "prices": (
+        "student_price", "early_non_member_price", "early_member_price", "early_day", "early_time", "allow_promotion_codes",
+    ),
     "where": ("slug", "time_zone", "currency"),
 }
 """Fields that most sessions leave as they are."""
@@ -25,4 +27,6 @@ def _says_something(form: FlaskForm, name: str) -> bool:
     field = form[name]
     if name in ALWAYS_FILLED:
         return False
+    if isinstance(field, BooleanField):
+        return bool(field.data)
     return field.data != field.default if isinstance(field, RadioField) else field.data not in (None, "")

@@ -57,7 +57,7 @@ CHANGES = {
     "max_places": _("the most places in one booking"),
     **dict.fromkeys(
         ("non_member_price_cents", "member_price_cents", "student_price_cents", "early_non_member_price_cents",
-         "early_member_price_cents", "early_price_until"), _("prices"),
+         "early_member_price_cents", "early_price_until", "allow_promotion_codes"), _("prices"),
     ),
     "entry": _("how people get a place"),
     **dict.fromkeys(("opens_at", "members_open_at", "closes_at"), _("when registration opens or closes")),

@@ -58,6 +58,8 @@ class Checkout:
     live: bool
     ours: bool
     """Whether its metadata carries Muster's keys: an event for another app on the same account does not."""
+    amount_subtotal_cents: int | None = None
+    """The sum of its lines, before any discount; None: not said."""
     failed: bool = False
     """Complete but unpaid, and the bank has refused the money in the end: it will never be paid. Known only when fetched."""
 
@@ -143,6 +145,8 @@ class CheckoutRequest:
     cancel_url: str
     expires_at: datetime
     metadata: Mapping[str, str] = field(default_factory=dict)
+    promotions: bool = False
+    """Whether its page takes the provider's own promotion codes."""
 
 
 class PaymentGateway(Protocol):

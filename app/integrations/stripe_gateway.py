@@ -80,6 +80,7 @@ class StripeGateway:
             "expires_at": int(request.expires_at.timestamp()),
             "allowed_payment_method_types": ["card"],
             "adaptive_pricing": {"enabled": False},
+            **({"allow_promotion_codes": True} if request.promotions else {}),
         }
 
     def create_checkout(self, params: Mapping[str, Any], idempotency_key: str) -> Checkout:

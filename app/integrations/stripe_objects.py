@@ -27,6 +27,7 @@ def checkout_from(s: Mapping[str, Any]) -> Checkout:
             status=CheckoutStatus(s["status"]),
             paid=s["payment_status"] in ("paid", "no_payment_required"),
             amount_total_cents=s["amount_total"] or 0,
+            amount_subtotal_cents=s.get("amount_subtotal"),
             amount_discount_cents=(s.get("total_details") or {}).get("amount_discount") or 0,
             currency=(s["currency"] or "").upper(),
             payment_intent_id=intent["id"] if isinstance(intent, dict) else intent,

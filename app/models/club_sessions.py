@@ -67,6 +67,8 @@ class ClubSession(Base):
     refund_percent: Mapped[int] = mapped_column(default=100)
     refund_fee_cents: Mapped[int] = mapped_column(default=0)
     waitlist_members_first: Mapped[bool] = mapped_column(default=False)
+    allow_promotion_codes: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    """Whether Stripe's page takes the club's promotion codes of Stripe for a booking of this session alone."""
     changed_at: Mapped[Moment | None]
     """When time or place last changed for people who were in it: who booked before may cancel for a full refund."""
     cancel_reason: Mapped[str | None] = mapped_column(sa.Text)

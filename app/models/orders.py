@@ -32,6 +32,8 @@ class Order(Base):
     status: Mapped[OrderStatus] = mapped_column(status_column(OrderStatus), default=OrderStatus.PENDING)
     currency: Mapped[Currency]
     total_cents: Mapped[int]
+    promotion_cents: Mapped[int] = mapped_column(default=0, server_default="0")
+    """What a promotion code took off on Stripe's page: out of the total, and out of the line's amount, since it was paid."""
     attempt: Mapped[str] = mapped_column(sa.String(64), unique=True)
     """The form's one-time key: the same form sent twice makes one order."""
     hold_expires_at: Mapped[Moment | None]

@@ -35,9 +35,11 @@ class Payment(Base):
     payment_intent_id: Mapped[str | None] = mapped_column(sa.String(255), unique=True)
     idempotency_key: Mapped[str] = mapped_column(sa.String(64), unique=True)
     params: Mapped[dict[str, Any]] = mapped_column(Json)
+    takes_promotions: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
+    """Stripe's page was made so that it takes promotion codes: a discount on Stripe's record is accepted, and only then."""
     amount_cents: Mapped[int]
     captured_cents: Mapped[int] = mapped_column(default=0)
-    """What Stripe says it took; equals ``amount_cents`` unless a case is open."""
+    """What Stripe says it took; equals ``amount_cents``, less a promotion code's discount, unless a case is open."""
     fee_cents: Mapped[int | None]
     """What Stripe kept for itself, known once reconciled."""
     currency: Mapped[Currency]

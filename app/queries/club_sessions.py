@@ -25,7 +25,7 @@ _COLUMNS = (
     _C.student_price_cents, _C.early_price_until, _C.early_member_price_cents, _C.early_non_member_price_cents, _C.currency,
     _C.status, _C.entry, _C.waitlist_payment, _C.opens_at, _C.members_open_at, _C.closes_at, _C.max_places, _C.refund_until,
     _C.refund_policy, _C.refund_percent, _C.refund_fee_cents, _C.calendar_sequence, _C.updated_at,
-    _C.waitlist_members_first,
+    _C.waitlist_members_first, _C.allow_promotion_codes,
 )  # fmt: skip
 _ROWS = RawRows(_COLUMNS)
 LIST_LIMIT = 200
@@ -58,6 +58,7 @@ class SessionView:
     opens_at: datetime | None
     """When registration opens for this viewer."""
     waitlist_members_first: bool = False
+    allow_promotion_codes: bool = False
     member_quote: pricing.Quote | None = None
     """The price of one place for this viewer as a member."""
 
@@ -209,5 +210,6 @@ def _view(row: Any, description: str, now: datetime, standing: Standing) -> Sess
         quote=pricing.quote(priced, is_member=standing.is_member, is_student=standing.is_student, now=now),
         opens_at=window.opens_for(standing.is_member),
         waitlist_members_first=row.waitlist_members_first,
+        allow_promotion_codes=row.allow_promotion_codes,
         member_quote=pricing.quote(priced, is_member=True, is_student=standing.is_student, now=now),
     )

@@ -80,8 +80,8 @@ def page(token: str) -> OrderPage | None:
 def _items(order_id: int) -> Sequence[Row[Any]]:
     statement = (
         select(
-            OrderItem.kind, OrderItem.description, OrderItem.unit_amount_cents, OrderItem.quantity, OrderItem.registration_id,
-            Registration.token, Registration.status, Registration.name, ClubSession.slug,
+            OrderItem.kind, OrderItem.description, OrderItem.unit_amount_cents, OrderItem.quantity, OrderItem.lines,
+            OrderItem.registration_id, Registration.token, Registration.status, Registration.name, ClubSession.slug,
         )
         .outerjoin(Registration, Registration.id == OrderItem.registration_id)
         .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)

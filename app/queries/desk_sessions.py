@@ -130,6 +130,7 @@ class SessionRecord:
     early_price_until: datetime | None
     early_member_price_cents: int | None
     early_non_member_price_cents: int | None
+    allow_promotion_codes: bool
     places_taken: int
     fingerprint: str
     """Another once somebody has edited the record; bookings do not change it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -134,3 +135,17 @@ def price_of_last(unit_cents: list[int], total_cents: int, places: int, given_up
     if len(unit_cents) == places and sum(unit_cents) == total_cents:
         return sum(unit_cents[places - given_up :])
     return total_cents * given_up // places
+
+
+def shared_out(cents: int, prices: Sequence[int]) -> list[int]:
+    """``cents`` off pieces at these prices, in proportion: each share is exact to a minor unit, and together they are ``cents``.
+
+    No piece has more taken off than it costs while ``cents`` is no more than all cost together.
+    """
+    total, before, gone, shares = sum(prices), 0, 0, []
+    for price in prices:
+        before += price
+        upto = cents * before // total if total else 0
+        shares.append(upto - gone)
+        gone = upto
+    return shares

@@ -38,7 +38,7 @@ NUMBERS = {
     "refund_percent": (0, 100),
     "refund_fee_cents": (0, 100_000_000),
 }
-SWITCHES = frozenset({"waitlist_members_first"})
+SWITCHES = frozenset({"waitlist_members_first", "allow_promotion_codes"})
 ON, OFF = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 LENGTHS = {"slug": 80, "title": 200, "summary": 300, "description": 20_000, "location": 300}
 CHOICES: dict[str, type[StrEnum]] = {
@@ -96,6 +96,7 @@ class ClubSessionFields:
     early_price_until: datetime | None = None
     early_member_price_cents: int | None = None
     early_non_member_price_cents: int | None = None
+    allow_promotion_codes: bool = False
 
 
 NAMES = tuple(field.name for field in dataclasses.fields(ClubSessionFields))

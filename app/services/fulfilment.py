@@ -19,7 +19,7 @@ from ..integrations.payments import Checkout, CheckoutStatus
 from ..models import Order, OrderItem, Payment
 from ..rules import holds
 from ..rules.statuses import PAYMENT_MOVES, UNSETTLED, OrderStatus, PaymentStatus, sources
-from . import audit, baskets, cases, items, ledger, letters, orders, refunds, releasing
+from . import audit, baskets, cases, items, ledger, letters, orders, promotions, refunds, releasing
 from .writes import moved
 
 
@@ -130,10 +130,12 @@ def _capture(db: Session, order: Order, payment: Payment, checkout: Checkout, ac
             db, f"payment:{payment.id}", ledger.CLEARING, ledger.SUSPENSE, captured, checkout.currency, payment_id=payment.id
         )  # fmt: skip
         detail = {"problem": problem, "captured_cents": captured, "currency": checkout.currency}
+        detail |= {"discount_cents": checkout.amount_discount_cents} if problem == "discount" else {}
         cases.open_case(db, f"payment:{payment.id}", "payment_mismatch", order_id=order.id, payment_id=payment.id, **detail)
         return Applied.MISMATCH
     if order.status is OrderStatus.PAID:
         return _give_back(db, order, payment, captured, "paid_twice", "refunded_double", actor)
+    promotions.book(db, order, payment, checkout.amount_discount_cents, actor)
     return _fulfil(db, order, payment, captured, actor, now)
 
 
@@ -145,6 +147,7 @@ def _fulfil(db: Session, order: Order, payment: Payment, captured: int, actor: s
         handler = items.handler(item.kind)
         if order.status is not OrderStatus.CANCELLED and handler.fulfil(db, item, actor, now):
             had.append(item)
+            promotions.note_price(db, order, item)
             ledger.book(
                 db, f"payment:{payment.id}:item:{item.id}", ledger.CLEARING, ledger.revenue(item.kind), _cents(item),
                 payment.currency, payment_id=payment.id, club_session_id=handler.club_session_id(db, item),
@@ -214,9 +217,8 @@ def _mismatch(order: Order, payment: Payment, checkout: Checkout) -> str | None:
         return "mode"
     if checkout.currency != payment.currency:
         return "currency"
-    if checkout.amount_total_cents + checkout.amount_discount_cents != payment.amount_cents or checkout.amount_discount_cents:
-        return "amount"
-    return None
+    total, discount = checkout.amount_total_cents, checkout.amount_discount_cents
+    return promotions.problem(payment, total, discount, checkout.amount_subtotal_cents)
 
 
 def used_elsewhere(db: Session, payment: Payment, checkout: Checkout) -> bool:

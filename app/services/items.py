@@ -201,6 +201,10 @@ class ItemHandler(ABC, Generic[Q]):
         """The mail for an order of which nothing can be had any more."""
         return "purchase_refunded"
 
+    def takes_promotions(self, db: Session, item: OrderItem) -> bool:
+        """Whether Stripe's page may take promotion codes for this line, when it is all there is to pay."""
+        return False
+
     def club_session_id(self, db: Session, item: OrderItem) -> int | None:
         """Which club session the money is booked to, if any."""
         return None

@@ -19,7 +19,7 @@ from ..models import Order, OrderItem, Payment
 from ..models.columns import new_reference, new_token
 from ..rules import holds
 from ..rules.statuses import ORDER_MOVES, ItemKind, OrderStatus, sources
-from . import order_lines, vouchers
+from . import order_lines, promotions, vouchers
 from .items import OrderKey, handler, merged
 from .order_lines import PricedLine
 from .writes import inserted, moved
@@ -98,11 +98,13 @@ def add_payment(
         cancel_url=f"{base}/cancelled",
         expires_at=expires_at,
         metadata={**metadata, "orderId": order.reference, **_trace()},
+        promotions=promotions.taken_for(db, order.id),
     )
     values = {
         "order_id": order.id,
         "idempotency_key": f"muster-{secrets.token_hex(16)}",
         "params": gateway().checkout_params(request),
+        "takes_promotions": request.promotions,
         "amount_cents": sum(line.unit_amount_cents * line.quantity for line in lines),
         "currency": currency,
         "expires_at": expires_at,

@@ -217,6 +217,11 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
             unpaid_ends.tell(db, item, registration.id)
         waitlist.deal(db, registration.club_session_id, actor, freed=registration.places if before in TAKEN else 0)
 
+    def takes_promotions(self, db: Session, item: OrderItem) -> bool:
+        """By the session's setting, for the booking itself; what a change of it costs more has its price."""
+        allowed = select(ClubSession.allow_promotion_codes).join(Registration, Registration.club_session_id == ClubSession.id)
+        return bool(db.execute(allowed.where(*_own(item))).scalar_one_or_none())
+
     def club_session_id(self, db: Session, item: OrderItem) -> int | None:
         return db.execute(_SESSION_ID, {"registration_id": item.registration_id}).scalar_one_or_none()
 

@@ -75,7 +75,9 @@ def test_confirmation_carries_event_day_place_amount_reference_link_and_calendar
 @pytest.mark.parametrize(("change", "problem"), [
     ({"amount_total": 1100}, "amount"),
     ({"amount_total": 1300}, "amount"),
-    ({"amount_total": 1000, "total_details": {"amount_discount": 200}}, "amount"),
+    ({"amount_total": 1000, "total_details": {"amount_discount": 200}}, "discount"),
+    ({"amount_total": 1100, "total_details": {"amount_discount": 200}}, "amount"),
+    ({"amount_total": 1200, "amount_subtotal": 1400, "total_details": {"amount_discount": 200}}, "amount"),
     ({"currency": "usd"}, "currency"),
     ({"livemode": True}, "mode"),
     ({"amount_total": 0, "payment_status": "no_payment_required", "payment_intent": None}, "amount"),

@@ -78,6 +78,7 @@ ACTIONS = {
     "code_created": _("Code made"),
     "code_edited": _("Code changed"),
     "code_ended": _("Code ended"),
+    "promotion_used": _("Promotion code of Stripe’s taken off"),
     "code_used": _("Code used"),
     "code_given_back": _("Use of a code given back"),
     "code_used_again": _("Code used again: paid late"),
