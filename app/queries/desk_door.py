@@ -28,7 +28,7 @@ NOT_PAID = and_(_R.status.in_(TAKEN), _R.payment_status == PaymentState.PENDING)
 """A place is kept or given, and its money is still owed."""
 _COLUMNS = (
     _R.reference, _R.name, _R.places, _R.status, _R.payment_status, _R.price_cents, _R.amount_paid_cents, _R.checked_in_at,
-    _R.offer_expires_at, Order.hold_expires_at,
+    _R.offer_expires_at, _R.token, _R.order_id, Order.hold_expires_at,
 )  # fmt: skip
 
 
@@ -59,6 +59,8 @@ class DoorLine:
     checked_in_at: datetime | None
     kept_until: datetime | None
     """For a place that is being paid or was offered: until when it is kept."""
+    token: str | None
+    """Opens the booking and what it has to pay: only staff are given links with it."""
 
     @property
     def initial(self) -> str:
@@ -177,4 +179,5 @@ def _line(row: Row[Any]) -> DoorLine:
         owed_cents=row.price_cents - row.amount_paid_cents if owes else 0,
         checked_in_at=row.checked_in_at,
         kept_until=kept_until,
+        token=row.token if row.order_id is not None else None,
     )

@@ -31,6 +31,7 @@ from ..rules.refunds import refundable_cents
 from ..rules.statuses import (
     UNDECIDED,
     WAITING,
+    ItemKind,
     OrderStatus,
     PaymentState,
     RefundStatus,
@@ -94,6 +95,8 @@ class RegistrationPage:
     """Whether its session asks anything of its own."""
     others: Sequence[str]
     """What else is in its own order, by name."""
+    other_bookings: Sequence[str]
+    """The bookings among them: they have one address and one link."""
 
     @property
     def refunded_cents(self) -> int:
@@ -143,6 +146,16 @@ class RegistrationPage:
         if self.r.status in (RegistrationStatus.HELD, RegistrationStatus.OFFERED):
             return self.order.total_cents if self.order.status is OrderStatus.PENDING else 0
         return self.r.owed_cents if self.r.status is RegistrationStatus.REGISTERED else 0
+
+    @property
+    def nothing_asked(self) -> bool:
+        """Nothing can be taken by hand now: all is paid, or what is owed has to be asked for first."""
+        return not self.to_pay_cents or bool(self.r.owed_cents and self.open_difference is None)
+
+    @property
+    def paid_with(self) -> Sequence[str]:
+        """What else is paid when its own order is: an order is paid in one go."""
+        return [] if self.r.owed_cents else self.others
 
     @property
     def may_change(self) -> bool:
@@ -215,17 +228,18 @@ def page(token: str) -> RegistrationPage | None:
         open_cases=db.session.execute(cases.order_by(Case.id)).scalars().all(),
         by_name=names,
         asks=row.asks,
-        others=others,
+        others=[line.description for line in others],
+        other_bookings=[line.description for line in others if line.kind is ItemKind.REGISTRATION],
     )
 
 
-def _lines(r: Registration) -> tuple[list[Row[Any]], list[str]]:
-    """The booking's own lines with their orders, its differences' too; and what else is in its own order, by name."""
-    columns = select(OrderItem.id, OrderItem.registration_id, OrderItem.description, Order)
+def _lines(r: Registration) -> tuple[list[Row[Any]], list[Row[Any]]]:
+    """The booking's own lines with their orders, its differences' too; and what else is in its own order."""
+    columns = select(OrderItem.id, OrderItem.registration_id, OrderItem.kind, OrderItem.description, Order)
     about = or_(OrderItem.registration_id == r.id, OrderItem.order_id == r.order_id)
     rows = db.session.execute(columns.join(Order, Order.id == OrderItem.order_id).where(about).order_by(OrderItem.id)).all()
     mine = [row for row in rows if row.registration_id == r.id]
-    return mine, [row.description for row in rows if row.registration_id != r.id]
+    return mine, [row for row in rows if row.registration_id != r.id]
 
 
 def token_after_contact(once: str) -> str | None:

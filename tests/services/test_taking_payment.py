@@ -18,6 +18,7 @@ from app.services.out_of_turn import NotWaiting, OutOfTurn, Way
 from app.services.taking_payment import PaidMeanwhile
 from tests.support.booking import at_once, balances, begin, do_not_pause, mails, order_of, states, taken, work
 from tests.support.factories import make_club_session, make_free_club_session
+from tests.support.parts import booking, paid
 from tests.support.rows import all_of, count_of, the
 
 STAFF, WHY, KEY = "user:1", "Paid at the door", "t" * 20
@@ -150,6 +151,50 @@ class TestContact:
             booking_contact.edit(mine, "Ana", "ben@club.example", WHY, STAFF, once=KEY)
         with pytest.raises(PayingNow):
             booking_contact.edit(mine, "Ana", "new@club.example", WHY, STAFF, once=KEY)
+
+    def test_the_other_bookings_of_an_order_go_along_with_their_links(self, app: Flask, stripe_simulator: Any) -> None:
+        chess, tennis = make_club_session(title="Chess"), make_club_session(title="Tennis")
+        order = paid(stripe_simulator, chess, tennis, email="typo@club.example")
+        before = {one.token for one in all_of(Registration)} | {order}
+        booking_contact.edit(booking(order, chess).token, "Ben Moe", "ben@club.example", WHY, STAFF, once=KEY)
+        rows = all_of(Registration)
+        assert [(one.email, one.name) for one in rows] == [("ben@club.example", "Ben Moe")] * 2
+        assert not before & {the(Order).token, *(one.token for one in rows)} and the(Order).email == "ben@club.example"
+        assert len(all_of(AuditEntry, action="contact_changed")) == 2
+        work()
+        (letter,) = [mail for mail in all_of(OutgoingEmail) if mail.to == "ben@club.example"]
+        assert "Chess" in (letter.text_body or "") and "Tennis" in (letter.text_body or "")
+
+    @pytest.mark.databases("sqlite")
+    def test_a_name_alone_is_of_one_booking_of_an_order(self, app: Flask, stripe_simulator: Any) -> None:
+        chess, tennis = make_club_session(title="Chess"), make_club_session(title="Tennis")
+        order = paid(stripe_simulator, chess, tennis, email="ana@club.example")
+        booking_contact.edit(booking(order, chess).token, "Ben Moe", "ana@club.example", WHY, STAFF, once=KEY)
+        assert [booking(order, one).name for one in (chess, tennis)] == ["Ben Moe", "Ana Lee"] and the(Order).name == "Ana Lee"
+
+    @pytest.mark.databases("sqlite")
+    def test_what_else_was_bought_and_a_booking_that_is_there_stop_a_new_address(
+        self, app: Flask, stripe_simulator: Any
+    ) -> None:
+        chess, tennis = make_club_session(title="Chess"), make_club_session(title="Tennis")
+        order = paid(stripe_simulator, chess, tennis, email="ana@club.example")
+        begin(tennis, email="ben@club.example")
+        member = paid(stripe_simulator, chess, member=True)
+        for token, text in ((order, "one of these sessions"), (member, "stays with who bought it")):
+            with pytest.raises(InvalidInput) as refused:
+                booking_contact.edit(booking(token, chess).token, "Ben", "ben@club.example", WHY, STAFF, once=KEY)
+            assert text in refused.value.params["problem"] and refused.value.field == "email"
+            assert order_of(token).email != "ben@club.example"
+
+    @pytest.mark.databases("sqlite")
+    def test_what_was_still_to_be_sent_goes_out_with_the_links_that_work(self, app: Flask, stripe_simulator: Any) -> None:
+        order = begin(make_free_club_session(), email="typo@club.example", expected_price_cents=0)
+        assert [mail.sent_at for mail in all_of(OutgoingEmail)] == [None]
+        booking_contact.edit(token_of(order), "Ana Lee", "ana@club.example", WHY, STAFF, once=KEY)
+        work()
+        for mail in all_of(OutgoingEmail):
+            assert mail.to == "ana@club.example" and order not in (mail.text_body or "")
+            assert the(Order).token in (mail.text_body or "")
 
     @pytest.mark.databases("sqlite")
     def test_a_note_is_kept_once_with_its_author(self, app: Flask, stripe_simulator: Any) -> None:

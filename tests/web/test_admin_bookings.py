@@ -16,6 +16,7 @@ from app.services import questions
 from tests.support.booking import begin, order_of
 from tests.support.factories import make_club_session
 from tests.support.pages import Page, PageClient
+from tests.support.parts import booking, leave
 from tests.support.rows import all_of, count_of, the
 from tests.web.desk import book, sign_in
 from tests.web.test_admin_actions import facts
@@ -144,6 +145,37 @@ def test_contact_and_notes(pages: PageClient, paid: str) -> None:
     page = do(pages, "/contact", "Change it")
     row = the(Registration)
     assert row.email == "aroha@new.example" and page.path == f"/admin/registrations/{row.token}" and row.token != paid
+
+
+def test_the_check_names_what_goes_along_and_what_is_paid_with_it(
+    pages: PageClient, session: ClubSession, stripe_simulator: Any
+) -> None:
+    chess = make_club_session(title="Chess", non_member_price_cents=900)
+    order = leave(session, chess)
+    mine = f"/admin/registrations/{booking(order, session).token}"
+    page = pages.get(f"{mine}/payment")
+    assert "has NZ$21.00 to pay" in page.text and "That is for the whole order, with Chess." in page.text
+    page = pages.submit("/payment", button="Continue", reason=WHY)
+    assert facts(page)["Pays for"] == "Badminton, Chess" and facts(page)["Amount"] == "NZ$21.00"
+    do(pages, "/payment", "Book NZ$21.00")
+    assert [one.status for one in all_of(Registration)] == ["registered", "registered"]
+    pages.get(f"{mine}/contact")
+    page = pages.submit("/contact", button="Continue", email="new@club.example", reason=WHY)
+    assert facts(page)["Goes along"] == "Chess: one order has one address"
+    do(pages, "/contact", "Change it")
+    assert [one.email for one in all_of(Registration)] == ["new@club.example"] * 2
+
+
+def test_from_the_door_to_taking_payment_and_back(pages: PageClient, session: ClubSession) -> None:
+    begin(session, email="ana@club.example")
+    pages.get("/admin/sessions/badminton/door?show=unpaid")
+    page = pages.click("Take payment of Ana Lee")
+    assert page.h1 == "Take payment by hand" and "Back to the door" in page.links
+    pages.submit("/payment", button="Continue", reason="At the door", how="cash")
+    page = do(pages, "/payment", "Book NZ$12.00")
+    assert page.path == "/admin/sessions/badminton/door" and "NZ$12.00 is booked." in page.text
+    page = pages.submit(1)
+    assert "Ana Lee is in." in page.text and "Not paid: NZ$" not in page.text
 
 
 def test_a_walk_in_is_given_an_address_afterwards(pages: PageClient, session: ClubSession) -> None:

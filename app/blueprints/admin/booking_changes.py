@@ -23,7 +23,7 @@ from ...templating import money, refusal_text, when
 from .. import viewer
 from . import bp
 from .booking_forms import ContactForm, MoveForm, NoteForm, OutOfTurnForm, OwedForm, PaymentForm, PlacesForm
-from .booking_pages import Check, ask, difference_rows, of_booking, overbooking, places_words, told
+from .booking_pages import Check, ask, difference_rows, from_door, of_booking, overbooking, places_words, told
 
 
 @bp.route("/registrations/<token:token>/payment", methods=["GET", "POST"])
@@ -31,14 +31,15 @@ from .booking_pages import Check, ask, difference_rows, of_booking, overbooking,
 def registration_payment(token: str) -> ResponseReturnValue:
     """Book what is still to be paid as handed over; the person's Checkout is ended first."""
     page, form = _page(token), PaymentForm()
-    (back, back_words), currency = of_booking(page), page.order.currency
-    if not page.to_pay_cents and request.method == "GET":
-        return redirect(back, 303)
-    amount = money(page.to_pay_cents, currency)
+    (back, back_words), currency = from_door(page) or of_booking(page), page.order.currency
+    if request.method == "GET" and page.nothing_asked:
+        return redirect(url_for("admin.registration_owed", token=token) if page.r.owed_cents else back, 303)
+    amount, others = money(page.to_pay_cents, currency), ", ".join(page.paid_with)
+    with_others = [(_("Pays for"), f"{page.session.title}, {others}")] if others else []
 
     def check() -> Check:
         how = _("In cash") if form.how.data == "cash" else _("By bank transfer")
-        rows = [(_("From"), page.r.name), (_("Amount"), amount), (_("How"), how), (_("Reason"), form.reason.data),
+        rows = [(_("From"), page.r.name), (_("Amount"), amount), *with_others, (_("How"), how), (_("Reason"), form.reason.data),
                 (_("Paying by card"), _("ends now: nobody can pay twice")), told(page.order.email)]  # fmt: skip
         return Check(_("Check this payment"), rows, _("Book %(amount)s", amount=amount))
 
@@ -47,7 +48,8 @@ def registration_payment(token: str) -> ResponseReturnValue:
         return _("%(amount)s is booked.", amount=money(cents, currency)) if cents else _nothing_twice()
 
     return ask(form, check, act, lambda: back, title=_("Take payment by hand"), back=back, back_words=back_words,
-               intro=[_("%(name)s has %(amount)s to pay.", name=page.r.name, amount=amount)])  # fmt: skip
+               intro=[_("%(name)s has %(amount)s to pay.", name=page.r.name, amount=amount),
+                      *([_("That is for the whole order, with %(others)s.", others=others)] if others else [])])  # fmt: skip
 
 
 @bp.route("/registrations/<token:token>/owed", methods=["GET", "POST"])
@@ -198,8 +200,9 @@ def registration_contact(token: str) -> ResponseReturnValue:
         moved = form.email.data not in ("", page.r.email)
         link = _("a new one: the old one no longer works") if moved else _("stays as it is")
         who = told(form.email.data) if moved else (_("Who is told"), _("Nobody"))
+        along = [(_("Goes along"), _("%(others)s: one order has one address", others=", ".join(page.other_bookings)))]
         rows = [(_("Name"), form.name.data), (_("E-mail"), form.email.data or _("None")), (_("Its link"), link),
-                (_("Reason"), form.reason.data), who]  # fmt: skip
+                *(along if moved and page.other_bookings else []), (_("Reason"), form.reason.data), who]  # fmt: skip
         return Check(_("Check who it is for"), rows, _("Change it"))
 
     def act() -> str:

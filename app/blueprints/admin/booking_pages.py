@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from flask import url_for
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -58,6 +58,13 @@ class _Late:
 def of_booking(page: RegistrationPage) -> tuple[str, str]:
     """Where a page about a booking leads back to, and the words for it."""
     return url_for("admin.registration", token=page.r.token), _("Back to the booking")
+
+
+def from_door(page: RegistrationPage) -> tuple[str, str] | None:
+    """The way back to the door, for somebody who came from there (``?to=door``); None for anybody else."""
+    if request.args.get("to") != "door":
+        return None
+    return url_for("admin.door", slug=page.session.slug, last=page.r.reference), _("Back to the door")
 
 
 def told(email: str, *more: str) -> tuple[str, str]:

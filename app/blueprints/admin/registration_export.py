@@ -1,4 +1,4 @@
-"""The registrations of a session as a file: exactly what the list's search and filter show, all pages of it."""
+"""The bookings of a session, or of all sessions, as a file: exactly what the list's search and filter show, all pages of it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from flask_babel import gettext as _
 
 from ...integrations.spreadsheets import Column, Table
 from ...queries import desk_registrations, desk_sessions, questions
+from ...queries.desk_registrations import Sort
 from ...rules.statuses import Role
 from ...security import staff_only
 from . import bp
 from .export_columns import amount, value
-from .exporting import at, send
+from .exporting import at, club_zone, send
 from .money_words import BOOKING_PAYMENTS, BOOKINGS
 from .registrations import asked_for
 
@@ -28,6 +29,16 @@ def session_export(slug: str) -> Response:
     table = Table(club_session.title, columns, desk_registrations.every(slug, asked), zone)
     rows = desk_registrations.count(slug, asked)
     return send(table, "registrations", rows, narrowed=bool(asked.text or asked.status), slug=slug)
+
+
+@bp.post("/registrations/export")
+@staff_only(Role.STAFF)
+def registrations_export() -> Response:
+    """Times are by the club's clock. What people answered is in the exports of their sessions, whose questions differ."""
+    asked, zone = asked_for(Sort.NEWEST), club_zone()
+    about = [Column(_("Session"), value("title")), Column(at(_("Starts"), zone), value("starts_at"))]
+    table = Table(_("Bookings"), [*about, *_columns(zone)], desk_registrations.every(None, asked), zone)
+    return send(table, "bookings", desk_registrations.count(None, asked), narrowed=bool(asked.text or asked.status))
 
 
 def _answers(asked: dict[str, str]) -> list[Column]:
