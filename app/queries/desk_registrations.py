@@ -90,12 +90,12 @@ class RegistrationLine:
 
 def of_session(slug: str, wanted: Wanted, number: int = 1, *, with_checkouts: bool) -> Page[RegistrationLine]:
     """One page of a session's registrations. Four statements; three when the checkout ids are not to be seen."""
-    return _page(_matching(wanted).where(ClubSession.slug == slug), number, with_checkouts)
+    return _page(_of(slug, wanted), number, with_checkouts)
 
 
 def everywhere(wanted: Wanted, number: int = 1, *, with_checkouts: bool) -> Page[RegistrationLine]:
     """The same of all sessions, past ones too."""
-    return _page(_matching(wanted), number, with_checkouts)
+    return _page(_of(None, wanted), number, with_checkouts)
 
 
 def _page(matching: Select[Any], number: int, with_checkouts: bool) -> Page[RegistrationLine]:
@@ -106,10 +106,9 @@ def _page(matching: Select[Any], number: int, with_checkouts: bool) -> Page[Regi
     return Page([_line(row, refunded.get(row.id, 0), checkouts.get(row.id, [])) for row in rows], number, total)
 
 
-def every(slug: str, wanted: Wanted) -> Iterator[Row[Any]]:
-    """All that is wanted, in the list's order, for an export: a few hundred rows in memory at a time. One statement.
-
-    Beside what the list shows: is_member, checked_in_at, answers and refunded_cents.
+def every(slug: str | None, wanted: Wanted) -> Iterator[Row[Any]]:
+    """All that is wanted of a session, or of all (None), in the list's order, for an export: a few hundred rows in memory at a
+    time. One statement. Beside what the list shows: is_member, checked_in_at, answers and refunded_cents.
     """
     back = (
         select(func.coalesce(func.sum(Refund.amount_cents), 0))
@@ -119,19 +118,24 @@ def every(slug: str, wanted: Wanted) -> Iterator[Row[Any]]:
         .scalar_subquery()
     )
     more = (_R.is_member, _R.checked_in_at, _R.answers, back.label("refunded_cents"))
-    return stream(_matching(wanted).where(ClubSession.slug == slug).add_columns(*more))
+    return stream(_of(slug, wanted).add_columns(*more))
 
 
 def answers(slug: str, wanted: Wanted) -> Iterator[dict[str, Any]]:
     """What each of them answered, for the columns of an export. One statement, read while it is iterated."""
-    those = _matching(wanted).where(ClubSession.slug == slug)
+    those = _of(slug, wanted)
     asked = those.with_only_columns(_R.answers, maintain_column_froms=True).order_by(None)
     return (row.answers for row in stream(asked))
 
 
-def count(slug: str, wanted: Wanted) -> int:
+def count(slug: str | None, wanted: Wanted) -> int:
     """How many rows ``every`` has. One statement."""
-    return count_of(_matching(wanted).where(ClubSession.slug == slug))
+    return count_of(_of(slug, wanted))
+
+
+def _of(slug: str | None, wanted: Wanted) -> Select[Any]:
+    matching = _matching(wanted)
+    return matching if slug is None else matching.where(ClubSession.slug == slug)
 
 
 def _matching(wanted: Wanted) -> Select[Any]:

@@ -104,6 +104,26 @@ def test_registrations_are_exported_as_searched_by_the_sessions_own_clock(pages:
     assert "sydney-2026-03-03.csv" in pages.page.headers["Content-Disposition"]  # type: ignore[union-attr]
 
 
+def test_all_bookings_are_exported_as_shown(pages: PageClient, badminton: ClubSession) -> None:
+    sydney = make_club_session(slug="sydney", title="=In Sydney", time_zone="Australia/Sydney", waitlist_capacity=3)
+    book(badminton, "=Aroha", count=2, paid_cents=2400, refunded_cents=500, email="a@club.example")
+    book(sydney, "Ben", RegistrationStatus.WAITLISTED)
+    for number in range(60):
+        book(sydney, f"Guest{number}", email=f"g{number}@club.example", status=RegistrationStatus.CANCELLED)
+    assert len(as_csv(export(pages, "/admin/registrations"))) == 63, "all pages of it"
+    rows = as_csv(export(pages, "/admin/registrations?status=waitlisted"))
+    assert [row[0] for row in rows[1:]] == ["'=In Sydney"] and rows[0][1] == "Starts (Pacific/Auckland)"
+    rows = as_csv(export(pages, "/admin/registrations?q=aroha&sort=name"))
+    row = dict(zip(rows[0], rows[1], strict=True))
+    assert (row["Session"], row["Name"], row["Places"], row["Paid"], row["Given back"]) == (
+        "Badminton", "'=Aroha", "2", "24.00", "5.00")  # fmt: skip
+    sheet = read_xlsx(export(pages, "/admin/registrations?sort=name", "XLSX").response.get_data())
+    assert sheet[1][:1] == ["Badminton"] and "=Aroha" in sheet[1] and len(sheet) == 63
+    assert [(entry.subject_kind, entry.detail["list"], entry.detail["narrowed"]) for entry in exported()] == [
+        ("export", "bookings", False), ("export", "bookings", True), ("export", "bookings", True), ("export", "bookings", False),
+    ]  # fmt: skip
+
+
 def test_what_people_answered_has_a_column_for_each_question(pages: PageClient) -> None:
     session = make_free_club_session(slug="climbing")
     for number, words in enumerate(("Shoe size", "=1+1"), start=1):
@@ -143,8 +163,9 @@ def test_a_link_exports_nothing_and_the_desk_exports_nothing(pages: PageClient, 
         assert pages.get(f"/admin/money/{name}/export").status in (404, 405)
     token = pages.get("/admin/money/orders").form("/export")["csrf_token"]
     sign_in(pages, Role.DESK)
-    assert not [form for form in pages.get("/admin/sessions/badminton").forms if "export" in form.action]
-    for address in (*(f"money/{name}" for name in LISTS), "sessions/badminton"):
+    for shown in ("sessions/badminton", "registrations"):
+        assert not [form for form in pages.get(f"/admin/{shown}").forms if "export" in form.action]
+    for address in (*(f"money/{name}" for name in LISTS), "sessions/badminton", "registrations"):
         assert pages.post(f"/admin/{address}/export", {"csrf_token": token, "format": "csv"}).status in (400, 403)
     assert exported() == []
 
