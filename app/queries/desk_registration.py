@@ -1,6 +1,6 @@
 """One registration with its whole history, as staff see it: facts, money, mails and the record. Called by the admin blueprint.
 
-Ten statements, however much has happened to it. Its token opens the person's own page, so only staff are shown any of this.
+Eleven statements, however much has happened to it. Its token opens the person's own page, so only staff are shown any of this.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ from ..rules.statuses import (
     RegistrationStatus,
     SessionStatus,
 )
-from . import desk_notices, desk_people, refund_terms
+from . import desk_notices, desk_people, refund_terms, ways_back
 from .desk_notices import NoticeLine
 from .desk_record import MailState
 from .questions import answer_rows
+from .ways_back import Back, Left
 
 CANCELLABLE = WAITING | UNDECIDED | {RegistrationStatus.OFFERED, RegistrationStatus.REGISTERED}
 WITH_LETTER = frozenset({RegistrationStatus.WAITLISTED, RegistrationStatus.REGISTERED})
@@ -93,10 +94,10 @@ class RegistrationPage:
     by_name: Mapping[str, str]
     asks: bool
     """Whether its session asks anything of its own."""
-    others: Sequence[str]
-    """What else is in its own order, by name."""
-    other_bookings: Sequence[str]
-    """The bookings among them: they have one address and one link."""
+    left: Sequence[Left]
+    """What is left of what was paid for it, by the way it would go back."""
+    other_lines: Sequence[Row[Any]]
+    """What else is in its own order: ``kind`` and ``description``."""
 
     @property
     def refunded_cents(self) -> int:
@@ -109,15 +110,19 @@ class RegistrationPage:
         left = sum(refundable_cents(payment.captured_cents, self._back(payment)) for payment in self.payments)
         return min(left, refundable_cents(self.r.amount_paid_cents, self.refunded_cents))
 
-    @property
-    def paid_by_hand(self) -> bool:
-        """Taken in cash or by bank: what goes back is paid out by hand too."""
-        return any(payment.captured_cents and payment.provider != "stripe" for payment in self.payments)
+    def back(self, cents: int) -> Back:
+        """How so much would go back: each part the way it came, by card or by hand, the newest payment first."""
+        return ways_back.of(self.left, cents)
 
     @property
-    def paid_both_ways(self) -> bool:
-        """By card and by hand, when a change of it cost more: each part goes back the way it came."""
-        return self.paid_by_hand and any(payment.captured_cents and payment.provider == "stripe" for payment in self.payments)
+    def others(self) -> Sequence[str]:
+        """What else is in its own order, by name."""
+        return [line.description for line in self.other_lines]
+
+    @property
+    def other_bookings(self) -> Sequence[str]:
+        """The bookings among them: they have one address and one link."""
+        return [line.description for line in self.other_lines if line.kind is ItemKind.REGISTRATION]
 
     @property
     def may_cancel(self) -> bool:
@@ -208,8 +213,7 @@ def page(token: str) -> RegistrationPage | None:
     sent_back = select(Refund).where(Refund.payment_id.in_([p.id for p in payments]), own).order_by(Refund.id)
     refunds = db.session.execute(sent_back).scalars().all()
     letters = select(OutgoingEmail).where(OutgoingEmail.order_id.in_(ids)).order_by(OutgoingEmail.id)
-    entries = _entries(row.Registration.id, ids, [refund.id for refund in refunds])
-    notes = _notes(row.Registration.id)
+    entries, notes = _entries(row.Registration.id, ids, [refund.id for refund in refunds]), _notes(row.Registration.id)
     names = desk_people.names(one.actor for found in (entries, refunds, notes) for one in found)
     cases = select(Case.id).where(
         Case.closed_at.is_(None), or_(Case.order_id.in_(ids), Case.payment_id.in_([p.id for p in payments]))
@@ -228,8 +232,8 @@ def page(token: str) -> RegistrationPage | None:
         open_cases=db.session.execute(cases.order_by(Case.id)).scalars().all(),
         by_name=names,
         asks=row.asks,
-        others=[line.description for line in others],
-        other_bookings=[line.description for line in others if line.kind is ItemKind.REGISTRATION],
+        left=ways_back.left_of([row.Registration.id]).get(row.Registration.id, ()),
+        other_lines=others,
     )
 
 

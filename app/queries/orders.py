@@ -16,12 +16,10 @@ from ..models import ClubSession, Order, OrderItem, Payment, Refund, Registratio
 from ..rules import refunds
 from ..rules.addresses import has_mailbox
 from ..rules.statuses import ItemKind, OrderStatus, PaymentState, PaymentStatus, RefundStatus, RegistrationStatus, SessionStatus
-from . import item_facts, refund_terms
+from . import item_facts, refund_terms, ways_back
 from .item_facts import ItemFacts
 from .questions import answer_rows
-
-STRIPE = "stripe"
-"""The provider of payments that a card made; others were taken by hand (models.payments)."""
+from .ways_back import STRIPE, Back, Left
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,12 @@ class RegistrationView:
     """Whether it began as an application."""
     session_cancelled: bool = False
     """The club has cancelled the session itself."""
+    left: Sequence[Left] = ()
+    """What could still go back of what was paid for it, in all of its orders."""
+
+    def back(self, cents: int) -> Back:
+        """How this much of it would go back, or what is left if that is less."""
+        return ways_back.of(self.left, cents)
 
     @property
     def turned_down(self) -> bool:
@@ -108,9 +112,10 @@ class OrderView:
     payment: PaymentStatus | None
     checkout_url: str | None
     captured_cents: int
-    paid_by_hand: bool
     items: Sequence[ItemView]
     refunds: Sequence[RefundView]
+    refunds_elsewhere: Sequence[RefundView]
+    """Of what its bookings cost more later, which was paid in orders of its own."""
 
     @property
     def has_mailbox(self) -> bool:
@@ -139,19 +144,21 @@ class OrderView:
         return any(refund.amount_cents == cents and refund.status is not RefundStatus.FAILED for refund in later)
 
     @property
-    def by_hand_cents(self) -> int:
-        """What of it is paid back by hand; the rest goes to the card."""
-        return sum(r.amount_cents for r in self.refunds if r.status is not RefundStatus.FAILED and r.by_hand)
+    def back(self) -> Back:
+        """All that has gone back for what is in it, and which way."""
+        good = [r for r in (*self.refunds, *self.refunds_elsewhere) if r.status is not RefundStatus.FAILED]
+        by_hand = sum(r.amount_cents for r in good if r.by_hand)
+        return Back(sum(r.amount_cents for r in good) - by_hand, by_hand)
 
 
 def page(token: str) -> OrderView | None:
-    """The order behind a secret link, or None. Four statements at the most, however many lines."""
+    """The order behind a secret link, or None. Five statements at the most for bookings, however many lines."""
     order = db.session.execute(_ORDER, {"token": token}).scalar_one_or_none()
     if order is None:
         return None
     payments = db.session.execute(_PAYMENTS, {"order_id": order.id}).scalars().all()
     last = next((p for p in payments if p.status is PaymentStatus.SUCCEEDED), payments[-1] if payments else None)
-    sent_back = _refunds({p.id: p.provider for p in payments})
+    sent_back, elsewhere = _refunds(order.id) if payments else ([], [])
     return OrderView(
         id=order.id,
         token=order.token,
@@ -167,15 +174,22 @@ def page(token: str) -> OrderView | None:
         payment=last.status if last else None,
         checkout_url=last.checkout_url if last and last.status is PaymentStatus.OPEN else None,
         captured_cents=sum(p.captured_cents for p in payments),
-        paid_by_hand=any(p.captured_cents and p.provider != STRIPE for p in payments),
         items=_items(order.id),
         refunds=sent_back,
+        refunds_elsewhere=elsewhere,
     )
 
 
 _ORDER = select(Order).where(Order.token == bindparam("token"))
 _PAYMENTS = select(Payment).where(Payment.order_id == bindparam("order_id")).order_by(Payment.id)
-_SENT_BACK = select(Refund).where(Refund.payment_id.in_(bindparam("payments", expanding=True))).order_by(Refund.id)
+_OF_ORDER = select(Registration.id).where(Registration.order_id == bindparam("order_id"))
+_SENT_BACK = (
+    select(Refund, Payment.provider, Payment.order_id)
+    .join(Payment, Payment.id == Refund.payment_id)
+    .outerjoin(OrderItem, OrderItem.id == Refund.order_item_id)
+    .where(or_(Payment.order_id == bindparam("order_id"), OrderItem.registration_id.in_(_OF_ORDER)))
+    .order_by(Refund.id)
+)
 
 
 def token_of_registration(token: str) -> str | None:
@@ -185,17 +199,18 @@ def token_of_registration(token: str) -> str | None:
     ).scalar_one_or_none()
 
 
-def _refunds(providers: Mapping[int, str]) -> list[RefundView]:
-    """The refunds of these payments. One that Stripe knows nothing of although it is done was paid by hand instead."""
-    if not providers:
-        return []
-    rows = db.session.execute(_SENT_BACK, {"payments": list(providers)}).scalars()
-
-    def by_hand(refund: Refund) -> bool:
-        done_elsewhere = refund.status is RefundStatus.SUCCEEDED and refund.provider_ref is None
-        return providers[refund.payment_id] != STRIPE or done_elsewhere
-
-    return [RefundView(r.amount_cents, r.status, r.reason, r.created_at, by_hand(r)) for r in rows]
+def _refunds(order_id: int) -> tuple[list[RefundView], list[RefundView]]:
+    """The refunds of its payments, and those of its bookings' other orders. One that is done and of which Stripe knows nothing
+    was paid by hand instead.
+    """
+    rows = db.session.execute(_SENT_BACK, {"order_id": order_id})
+    own: list[RefundView] = []
+    elsewhere: list[RefundView] = []
+    for r, provider, of_order in rows:
+        by_hand = provider != STRIPE or (r.status is RefundStatus.SUCCEEDED and r.provider_ref is None)
+        view = RefundView(r.amount_cents, r.status, r.reason, r.created_at, by_hand)
+        (own if of_order == order_id else elsewhere).append(view)
+    return own, elsewhere
 
 
 @cache
@@ -220,7 +235,9 @@ def waitlist_position() -> ScalarSelect[int]:
 def _items(order_id: int) -> list[ItemView]:
     rows = db.session.execute(_ITEMS, {"order_id": order_id}).all()
     facts = item_facts.of_order(db.session(), order_id, (item.kind for item, *_ in rows))
-    return [_item(*row, facts.get(row[0].id)) for row in rows]
+    paid = [r.id for _line, r, *_rest in rows if r and r.amount_paid_cents and r.status is RegistrationStatus.REGISTERED]
+    left = ways_back.left_of(paid)
+    return [_item(*row, facts.get(row[0].id), left) for row in rows]
 
 
 _ITEMS = (
@@ -233,8 +250,9 @@ _ITEMS = (
 
 
 def _item(
-    item: OrderItem, r: Registration | None, c: ClubSession | None, position: int, facts: ItemFacts | None
-) -> ItemView:
+    item: OrderItem, r: Registration | None, c: ClubSession | None, position: int, facts: ItemFacts | None,
+    left: Mapping[int, Sequence[Left]],
+) -> ItemView:  # fmt: skip
     view = None
     if r is not None and c is not None:
         view = RegistrationView(
@@ -262,5 +280,6 @@ def _item(
             whatsapp_number=r.whatsapp_number,
             applied=r.applied_at is not None,
             session_cancelled=c.status is SessionStatus.CANCELLED,
+            left=left.get(r.id, ()),
         )
     return ItemView(item.kind, item.description, item.unit_amount_cents, item.quantity, view, facts, tuple(item.lines or ()))

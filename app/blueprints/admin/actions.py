@@ -111,16 +111,16 @@ def _as_typed(cents: int, page: RegistrationPage) -> str:
 
 
 def _refunded(cents: int, page: RegistrationPage) -> str:
-    said = {"amount": money_words(cents, page.order.currency), "email": page.order.email}
-    if page.paid_by_hand:
-        return _("%(amount)s is owed back: pay it out by hand, then close its case. We write to %(email)s.", **said)
-    return _("%(amount)s goes back to the card. We write to %(email)s.", **said)
+    return " ".join([*_goes_back(cents, page), _("We write to %(email)s.", email=page.order.email)])
 
 
 def _cancelled(cents: int, page: RegistrationPage) -> str:
-    said = {"name": page.r.name, "email": page.order.email, "amount": money_words(cents, page.order.currency)}
-    if not cents:
-        return _("The booking of %(name)s is cancelled. We write to %(email)s.", **said)
-    if page.paid_by_hand:
-        return _("The booking of %(name)s is cancelled. %(amount)s is owed back: pay it by hand, then close its case.", **said)
-    return _("The booking of %(name)s is cancelled and %(amount)s goes back to the card. We write to %(email)s.", **said)
+    return " ".join([_("The booking of %(name)s is cancelled.", name=page.r.name), _refunded(cents, page)])
+
+
+def _goes_back(cents: int, page: RegistrationPage) -> list[str]:
+    """What happens to the money, a sentence for each way; ``page`` is from before."""
+    back, currency = page.back(cents), page.order.currency
+    card = _("%(amount)s goes back to the card.", amount=money_words(back.card_cents, currency))
+    hand = _("%(amount)s is owed back: pay it out by hand, then close its case.", amount=money_words(back.hand_cents, currency))
+    return [*([card] if back.card_cents else []), *([hand] if back.hand_cents else [])]
