@@ -73,6 +73,7 @@ def _settings(port: int, stripe_port: int) -> Settings:
         stripe_webhook_secrets=(DEMO_WEBHOOK_SECRET,),
         stripe_api_base=base,
         checkout_origins=(base,),
+        listing_review=settings.listing_review or "LISTING_REVIEW" not in os.environ,
     )
 
 
@@ -109,7 +110,9 @@ def _tell(settings: Settings) -> None:
         f"  The staff's desk   {settings.site_url}/admin",
         f"     sign in as      {sample_data.STAFF_EMAIL}",
         f"     password        {sample_data.DEMO_PASSWORD}",
-        f"  A member           {sample_data.MEMBER_EMAIL} (same password)",
+        f"     at the door     {sample_data.DOOR_EMAIL} (same password for everybody)",
+        f"  A member           {sample_data.MEMBER_EMAIL}",
+        f"  A host             {sample_data.HOST_EMAIL}",
         f"  The local Stripe   {settings.stripe_api_base}/",
         "     pay with        4242 4242 4242 4242, any later date, any three digits",
         f"  E-mails            {settings.mail_url or INSTANCE / 'mail'}",

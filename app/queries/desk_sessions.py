@@ -27,6 +27,7 @@ _C, _R = ClubSession, Registration
 _LINE = (
     _C.id, _C.slug, _C.series, _C.title, _C.location, _C.starts_at, _C.ends_at, _C.time_zone, _C.status, _C.currency,
     _C.capacity, _C.places_taken, _C.overbooked, _C.waitlist_capacity, _C.waitlist_taken, _C.entry,
+    _C.host_user_id,
 )  # fmt: skip
 
 
@@ -85,6 +86,8 @@ class SessionLine:
     """What the sessions that were repeated from one another share."""
     by_application: bool = False
     """Whether the committee chooses among those who apply."""
+    hosted: bool = False
+    """Whether somebody hosts it who is not the club."""
 
     @property
     def starts_on(self) -> date:
@@ -209,6 +212,7 @@ def _line(row: Row[Any], tally: Tally) -> SessionLine:
         tally=tally,
         series=row.series,
         by_application=row.entry is Entry.APPLICATION,
+        hosted=row.host_user_id is not None,
     )
 
 

@@ -6,14 +6,14 @@ Called by the admin blueprint; five statements, however much there is.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
 from ..extensions import db
-from ..models import Case, OutgoingEmail, Payment
-from ..rules.statuses import PaymentStatus
+from ..models import Case, ClubSession, Listing, OutgoingEmail, Payment, Registration
+from ..rules.statuses import PaymentStatus, RegistrationStatus, ReviewState, SessionStatus
 from . import desk_sessions, due_work, webhooks
 from .desk_sessions import SessionLine
 
@@ -35,13 +35,15 @@ class Problems:
     webhooks_silent_since: datetime | None
     """When somebody paid and Stripe's message about it did not come; None when its messages come."""
     drafts: Sequence[SessionLine]
-    """Sessions that start within the week and that nobody can see."""
+    """Sessions of the club's own that start within the week and that nobody can see."""
+    applications: int
+    """People who applied for a session to come and have no answer yet."""
+    listings: int
+    """Sessions that hosts have paid for, and that the committee has to look at."""
 
     @property
     def any(self) -> bool:
-        return bool(
-            self.open_cases or self.failed_mails or self.stuck_payments or self.late or self.webhooks_silent_since or self.drafts
-        )
+        return any(getattr(self, field.name) for field in fields(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def page(now: datetime, midnight: datetime) -> TodayPage:
     return TodayPage(
         today=[line for line in lines if line.starts_at < tomorrow and line.status != "draft"],
         week=[line for line in lines if line.starts_at >= tomorrow and line.status != "draft"],
-        problems=_problems(now, [line for line in lines if line.status == "draft" and line.starts_at > now]),
+        problems=_problems(now, [line for line in lines if line.status == "draft" and line.starts_at > now and not line.hosted]),
     )
 
 
@@ -72,6 +74,15 @@ def _problems(now: datetime, drafts: Sequence[SessionLine]) -> Problems:
         .where(OutgoingEmail.sent_at.is_(None), OutgoingEmail.failed_at.is_not(None)),
         "stuck": select(func.count()).select_from(Payment).where(Payment.status.in_(unpaid), Payment.expires_at < now - STUCK),
     }
+    counts["applications"] = (
+        select(func.count())
+        .select_from(Registration)
+        .join(ClubSession, ClubSession.id == Registration.club_session_id)
+        .where(Registration.status == RegistrationStatus.UNDER_REVIEW, ClubSession.starts_at > now)
+    )
+    waiting = (Listing.review == ReviewState.WAITING, ClubSession.status == SessionStatus.DRAFT, ClubSession.starts_at > now)
+    of_hosts = select(func.count()).select_from(Listing).join(ClubSession, ClubSession.id == Listing.club_session_id)
+    counts["listings"] = of_hosts.where(*waiting)
     columns = [statement.scalar_subquery().label(name) for name, statement in counts.items()]
     told, paid = webhooks.last_told(), webhooks.last_paid()
     row = db.session.execute(select(*columns, told.label("told"), paid.label("paid"))).one()
@@ -83,4 +94,6 @@ def _problems(now: datetime, drafts: Sequence[SessionLine]) -> Problems:
         late=late,
         webhooks_silent_since=webhooks.silent_since(row.told, row.paid),
         drafts=drafts,
+        applications=int(row.applications),
+        listings=int(row.listings),
     )

@@ -48,10 +48,8 @@ def reject(slug: str, reason: str, actor: str) -> int:
         owed = 0
         if order is not None and item is not None:
             owed = paying_back.owe_for_line(db, item, item.unit_amount_cents * item.quantity, "listing_rejected", actor)
-            letters.owe_with(
-                db, "listing_rejected", order.id, f"listing_rejected:{order.id}",
-                reason=reason, refund={"amount_cents": owed, "by_hand": False} if owed else None,
-            )  # fmt: skip
+            more = {"reason": reason}
+            letters.owe_order_letter(db, "listing_rejected", order.id, key=str(order.id), refund_cents=owed or None, more=more)
         audit.record(db, actor, "listing_rejected", "club_session", row.id, reason=reason, cents=owed)
         return owed
 

@@ -1,7 +1,7 @@
 """Fills an empty club so that there is something to look at: sessions for six weeks, people, bookings. Called by `flask demo`.
 
-Everybody and everything is made up, under domains that exist for examples. The bookings are real rows: places taken by the one
-statement that takes them, orders paid at the desk in cash and booked, so that every check finds them in order.
+Everybody and everything is made up, under domains that exist for examples, and nobody is written to. The bookings are real rows
+(``sample_bookings``), and something waits for the committee (``sample_waiting``).
 """
 
 from __future__ import annotations
@@ -14,21 +14,26 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from .. import clock
 from ..config import current_settings
-from ..integrations.payments import CheckoutLine
-from ..models import ClubSession, Membership, MembershipPlan, Payment, Registration, User
-from ..models.columns import new_reference
-from ..rules.statuses import ItemKind, PaymentState, PaymentStatus, RegistrationStatus, Role, SessionStatus
+from ..models import ClubSession, Membership, MembershipPlan, User
+from ..rules.statuses import Entry, RegistrationStatus, Role, SessionStatus
 from ..transaction import retried, transaction
-from . import audit, ledger, orders, places, users
-from .sample_sessions import SAMPLES, Sample
+from . import audit, sample_waiting, users
+from .sample_bookings import book
+from .sample_sessions import HOSTED, SAMPLES, Sample
 
 DEMO_PASSWORD = "harbour-demo-only"  # noqa: S105 - printed by the demo, which serves this machine alone
 STAFF_EMAIL = "admin@muster.example"
+DOOR_EMAIL = "desk@muster.example"
+HOST_EMAIL = "host@muster.example"
 MEMBER_EMAIL = "member@muster.example"
+PEOPLE = (
+    (STAFF_EMAIL, "Sam Staff", Role.ADMIN),
+    (DOOR_EMAIL, "Dana Door", Role.DESK),
+    (HOST_EMAIL, "Hana Host", Role.NONE),
+    (MEMBER_EMAIL, "Mia Member", Role.NONE),
+)
 ZONE = ZoneInfo("Pacific/Auckland")
-"""Ledger account of what was paid at the desk: no money that Stripe would know of."""
 FIRST_NAMES = (
     "Aroha", "Ben", "Chloe", "Daniel", "Emi", "Fetu", "Grace", "Hemi", "Isla", "Jack", "Kiri", "Liam", "Mere", "Noah", "Olivia",
     "Priya", "Quentin", "Rangi", "Sina", "Tane", "Una", "Vikram", "Wiremu", "Xin", "Yasmin", "Zoe",
@@ -37,26 +42,29 @@ FIRST_NAMES = (
 
 def fill(now: datetime) -> int:
     """Add the sample club unless there are sessions to come already; returns how many were added (0: nothing changed)."""
-    passwords = [users.hash_password(DEMO_PASSWORD) for _ in range(2)]
-    return _fill(now, *passwords)
+    return _fill(now, [users.hash_password(DEMO_PASSWORD) for _ in PEOPLE])
 
 
 @retried
-def _fill(now: datetime, staff_password: str, member_password: str) -> int:
+def _fill(now: datetime, passwords: list[str]) -> int:
     with transaction() as db:
         coming = select(ClubSession.id).where(ClubSession.status == SessionStatus.PUBLISHED, ClubSession.starts_at > now)
         if db.execute(coming.limit(1)).first() is not None:
             return 0
-        _person(db, STAFF_EMAIL, "Sam Staff", Role.ADMIN, staff_password)
-        member_id = _person(db, MEMBER_EMAIL, "Mia Member", Role.NONE, member_password)
+        ids = [_person(db, *person, password) for person, password in zip(PEOPLE, passwords, strict=True)]
+        host_id, member_id = ids[-2:]
         _membership(db, member_id, now)
         taken = set(db.execute(select(ClubSession.slug)).scalars())
         people = _people()
         sessions = [_session(db, sample, now, taken) for sample in SAMPLES]
         for session_id, sample in zip(sessions, SAMPLES, strict=True):
             _bookings(db, session_id, sample, people, now)
+            if sample.entry is Entry.APPLICATION:
+                sample_waiting.applications(db, session_id, sample, people, now)
         _members_booking(db, sessions, member_id, now)
-        return len(sessions)
+        draft = _session(db, HOSTED, now, taken)
+        sample_waiting.listing(db, draft, HOSTED.title, (HOST_EMAIL, host_id), now)
+        return len(sessions) + 1
 
 
 def _person(db: Session, email: str, name: str, role: Role, password_hash: str) -> int:
@@ -148,86 +156,9 @@ def _bookings(db: Session, session_id: int, sample: Sample, people: Iterator[tup
     while left:
         party = min(next(sizes), left)
         left -= party
-        _book(db, session_id, sample, next(people), party, RegistrationStatus.REGISTERED, last - timedelta(hours=3 * left + 5))
+        book(db, session_id, sample, next(people), party, RegistrationStatus.REGISTERED, last - timedelta(hours=3 * left + 5))
     for number in range(sample.waiting):
-        _book(db, session_id, sample, next(people), 1, RegistrationStatus.WAITLISTED, last - timedelta(minutes=200 - number))
-
-
-def _book(
-    db: Session,
-    session_id: int,
-    sample: Sample,
-    person: tuple[str, str],
-    party: int,
-    status: RegistrationStatus,
-    at: datetime,
-    *,
-    member_id: int | None = None,
-) -> None:
-    """One booking with its order, as registering and paying at the desk would have left it at that time."""
-    with clock.reading(lambda: at):
-        _book_now(db, session_id, sample, person, party, status, member_id)
-
-
-def _book_now(
-    db: Session,
-    session_id: int,
-    sample: Sample,
-    person: tuple[str, str],
-    party: int,
-    status: RegistrationStatus,
-    member_id: int | None,
-) -> None:
-    now = clock.now()
-    waits = status is RegistrationStatus.WAITLISTED
-    took = places.join_waitlist(db, session_id, party) if waits else places.take(db, session_id, party)
-    if not took:
-        raise AssertionError(f"the sample session {sample.title!r} has no room for its sample bookings")
-    unit = (sample.member_price if member_id and sample.member_price is not None else sample.price) or 0
-    paid = unit > 0 and not waits
-    currency, reference = current_settings().currency, new_reference()
-    buyer = orders.Buyer(*person, attempt=f"sample-{session_id}-{person[1]}", user_id=member_id)
-    order = orders.create_order(db, buyer, unit * party, currency, pays_now=False, done=not waits, now=now)
-    values = {
-        "reference": reference,
-        "club_session_id": session_id,
-        "user_id": member_id,
-        "order_id": order.id,
-        "name": person[0],
-        "email": person[1],
-        "places": party,
-        "status": status,
-        "payment_status": PaymentState.PAID if paid else PaymentState.PENDING if unit else PaymentState.FREE,
-        "price_cents": unit * party,
-        "amount_paid_cents": unit * party if paid else 0,
-        "waitlisted_at": now if waits else None,
-    }
-    registration_id = int(db.execute(insert(Registration).values(values).returning(Registration.id)).scalar_one())
-    line = CheckoutLine(sample.title, unit, party)
-    item_id = orders.add_item(db, order.id, ItemKind.REGISTRATION, line, registration_id=registration_id)
-    audit.record(db, audit.COMMAND, status, "registration", registration_id, places=party, reference=reference)
-    if paid:
-        _paid_in_cash(db, order.id, item_id, session_id, unit * party, now)
-
-
-def _paid_in_cash(db: Session, order_id: int, item_id: int, session_id: int, cents: int, now: datetime) -> None:
-    values = {
-        "order_id": order_id,
-        "provider": "cash",
-        "idempotency_key": f"sample-{order_id}",
-        "params": {},
-        "amount_cents": cents,
-        "captured_cents": cents,
-        "currency": current_settings().currency,
-        "status": PaymentStatus.SUCCEEDED,
-        "expires_at": now,
-        "paid_at": now,
-    }
-    payment_id = int(db.execute(insert(Payment).values(values).returning(Payment.id)).scalar_one())
-    ledger.book(
-        db, f"payment:{payment_id}:item:{item_id}", ledger.CASH, ledger.revenue(ItemKind.REGISTRATION), cents,
-        current_settings().currency, payment_id=payment_id, club_session_id=session_id,
-    )  # fmt: skip
+        book(db, session_id, sample, next(people), 1, RegistrationStatus.WAITLISTED, last - timedelta(minutes=200 - number))
 
 
 def _members_booking(db: Session, sessions: list[int], member_id: int, now: datetime) -> None:
@@ -238,4 +169,4 @@ def _members_booking(db: Session, sessions: list[int], member_id: int, now: date
         if sample.series and sample.capacity - sample.taken > 3
     )
     person = ("Mia Member", MEMBER_EMAIL)
-    _book(db, *free, person, 1, RegistrationStatus.REGISTERED, now - timedelta(hours=2), member_id=member_id)
+    book(db, *free, person, 1, RegistrationStatus.REGISTERED, now - timedelta(hours=2), member_id=member_id)

@@ -201,3 +201,9 @@ SAMPLES = (
         refund_hours_before=120,
     ),  # fmt: skip
 )  # fmt: skip
+HOSTED = Sample(
+    "Sketching on the ferry", "An hour over, an hour back, a sketchbook full.", WHARF, 3, SUN, "13:00", 150, 8,
+    "We draw what passes: masts, gulls, people who sleep. Bring a pencil; paper is there, and no skill is needed.",
+    price=1800, max_places=2, status=SessionStatus.DRAFT,
+)  # fmt: skip
+"""What a host has paid for and the committee has not looked at yet."""

@@ -10,12 +10,24 @@ from flask import Flask
 
 from app.extensions import Base
 from app.extensions import db as flask_db
-from app.models import ClubSession, LedgerEntry, Membership, Order, OutgoingEmail, Payment, Registration, User
-from app.queries import club_sessions
+from app.models import (
+    ClubSession,
+    LedgerEntry,
+    Listing,
+    ListingPurchase,
+    Membership,
+    Order,
+    OutgoingEmail,
+    Payment,
+    Registration,
+    User,
+)
+from app.queries import club_sessions, desk_applications, desk_today, hosting
 from app.queries.memberships import Standing, is_active_member
 from app.rules.capacity import State
-from app.rules.statuses import TAKEN, WAITING, Entry, OrderStatus, PaymentState, Role
-from app.services import health_check, sample_data, users
+from app.rules.statuses import TAKEN, WAITING, Entry, OrderStatus, PaymentState, ReviewState, Role
+from app.services import applications, health_check, reviewing, sample_data, users
+from app.services.applications import Decision, Verdict
 from tests.support.clock import FakeClock
 from tests.support.rows import all_of, count_of, the
 
@@ -51,8 +63,9 @@ def test_its_rows_are_in_order(app: Flask, clock: FakeClock) -> None:
         assert all(r.places <= session.max_places for r in mine)
         assert all(r.created_at < min(clock.now, session.closes_at or session.starts_at) for r in mine)
     paid = [r for r in registrations if r.payment_status is PaymentState.PAID]
-    money = sum(r.amount_paid_cents for r in paid)
+    money = sum(r.amount_paid_cents for r in paid) + the(ListingPurchase).amount_paid_cents
     assert money == sum(p.captured_cents for p in all_of(Payment)) == sum(e.amount_cents for e in all_of(LedgerEntry)) > 0
+    assert health_check.findings() == []
     orders = {order.id: order for order in all_of(Order)}
     for r in registrations:
         order = orders[r.order_id or 0]
@@ -61,6 +74,21 @@ def test_its_rows_are_in_order(app: Flask, clock: FakeClock) -> None:
         assert order.created_at == r.created_at
         assert r.email.endswith(("@example.org", ".example"))
     assert count_of(OutgoingEmail) == 0, "nobody made up gets mail"
+
+
+def test_something_waits_for_the_committee(sqlite_app: Flask, clock: FakeClock) -> None:
+    sample_data.fill(clock.now)
+    (draft,) = hosting.in_review()
+    assert draft.host_email == sample_data.HOST_EMAIL and the(Listing).review is ReviewState.WAITING
+    slug = the(ClubSession, entry=Entry.APPLICATION).slug
+    applied = desk_applications.of_session(slug, "", None).items
+    assert len({one.status for one in applied}) == 4 and all(one.answers for one in applied)
+    problems = desk_today.page(clock.now, clock.now).problems
+    assert (problems.applications, problems.listings, list(problems.drafts)) == (3, 1, [])
+    reviewing.approve(draft.slug, "user:1")
+    waiting = tuple(one.token for one in applied if one.undecided)
+    assert applications.decide(slug, Decision(Verdict.ACCEPT, waiting), "user:1", once="k" * 20) == len(waiting) == 4
+    assert health_check.findings() == []
 
 
 def test_staff_and_member_can_sign_in(app: Flask, clock: FakeClock) -> None:
@@ -85,7 +113,7 @@ def test_after_the_season_it_fills_in_the_next_one(sqlite_app: Flask, clock: Fak
     sample_data.fill(clock.now)
     clock.advance(days=60)
     assert sample_data.fill(clock.now) > 0
-    assert count_of(User) == 2 and count_of(Membership) == 1
+    assert count_of(User) == len(sample_data.PEOPLE) and count_of(Membership) == 1
     assert health_check.findings() == []
 
 

@@ -9,13 +9,14 @@ import pytest
 from flask import Flask
 
 from app import clock as app_clock
-from app.models import AuditEntry, Case, Payment, Refund, Registration, StripeEvent
-from app.rules.statuses import PaymentStatus, RegistrationStatus, Role, SessionStatus
+from app.models import AuditEntry, Case, Listing, Payment, Refund, Registration, StripeEvent
+from app.rules.statuses import Entry, PaymentStatus, RegistrationStatus, ReviewState, Role, SessionStatus
 from app.services import audit, cases
 from app.transaction import transaction
 from tests.support.clock import FakeClock
 from tests.support.contract import text_of
 from tests.support.factories import make_club_session, make_user
+from tests.support.hosting import make_draft, make_host
 from tests.support.pages import Page, PageClient
 from tests.support.rows import all_of, count_of, the
 from tests.web.desk import book, owe_mail, sign_in
@@ -43,6 +44,24 @@ def test_today_shows_the_sessions_of_the_week_with_places_money_and_who_waits(pa
     assert "2 registered · 1 kept · 1 waiting · 1 offer out · NZ$20.00 paid" in rows[0] and "3 of 10 places taken" in rows[0]
     assert tasks(page) == [] and "Nothing waits for you" in page.text
     assert page.text.index("On today") < page.text.index("Badminton") < page.text.index("The next six days")
+
+
+def test_applications_and_listings_wait_for_the_committee_and_a_hosts_draft_for_its_host(
+    pages: PageClient, clock: FakeClock
+) -> None:
+    sign_in(pages, Role.STAFF)
+    soon = {"starts_at": clock.now + timedelta(days=2)}
+    book(make_club_session(entry=Entry.APPLICATION, **soon), "Aroha", _S.UNDER_REVIEW, applied_at=clock.now)
+    draft, paid = (make_draft(make_host(email=f"{name}@club.example"), title=name, **soon) for name in ("one", "two"))
+    assert len(tasks(pages.get("/admin/"))) == 1, "a draft that its host has not paid for is not the committee's to publish"
+    with transaction() as db:
+        db.get_one(Listing, paid.id).review = ReviewState.WAITING
+    page = pages.get("/admin/")
+    first, second = tasks(page)
+    assert "1 application waits for an answer" in first and "1 session of a host waits for the committee" in second
+    assert "Aroha" in pages.click("See who applied").text
+    pages.get("/admin/")
+    assert "two" in pages.click("Look at the listings").text and draft.title not in pages.page.text  # type: ignore[union-attr]
 
 
 def test_what_waits_for_somebody_is_a_list_of_things_to_do(pages: PageClient, clock: FakeClock) -> None:
