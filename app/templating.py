@@ -50,7 +50,7 @@ def init_templating(app: Flask) -> None:
     packages = {name: _Lenient(PackageLoader(name)) for name in ("govuk_frontend_jinja", "govuk_frontend_wtf")}
     env.loader = ChoiceLoader([PrefixLoader(packages), *([env.loader] if env.loader else [])])
     WTFormsHelpers(app)
-    for function in (money, price, day, clock_time, time_range, end_time, when, until, zone_name, iso, refusal_text):
+    for function in (money, price, day, day_short, clock_time, time_range, end_time, when, until, zone_name, iso, refusal_text):
         env.filters[function.__name__] = env.globals[function.__name__] = function
     env.filters.update(paragraphs=paragraphs, is_past=is_past)
     env.globals.update(phone_number=in_words)
@@ -93,6 +93,13 @@ def day(moment: datetime | str, zone: str | None = None) -> str:
     local = _local(moment, zone)
     this_year = clock.now().astimezone(local.tzinfo).year == local.year
     return _format(local, gettext("EEEE d MMMM") if this_year else gettext("EEEE d MMMM y"))
+
+
+def day_short(moment: datetime | str, zone: str | None = None) -> str:
+    """The same for tables: "Sat 21 Nov"."""
+    local = _local(moment, zone)
+    this_year = clock.now().astimezone(local.tzinfo).year == local.year
+    return _format(local, gettext("EEE d MMM") if this_year else gettext("EEE d MMM y"))
 
 
 def clock_time(moment: datetime | str, zone: str | None = None) -> str:
