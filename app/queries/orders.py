@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ScalarSelect, and_, bindparam, case, func, or_, select
+from sqlalchemy import ScalarSelect, and_, bindparam, case, func, or_, select, union
 from sqlalchemy.orm import aliased
 
 from ..extensions import db
@@ -182,12 +182,16 @@ def page(token: str) -> OrderView | None:
 
 _ORDER = select(Order).where(Order.token == bindparam("token"))
 _PAYMENTS = select(Payment).where(Payment.order_id == bindparam("order_id")).order_by(Payment.id)
-_OF_ORDER = select(Registration.id).where(Registration.order_id == bindparam("order_id"))
+_ORDERS = union(
+    select(Order.id).where(Order.id == bindparam("order_id")),
+    select(OrderItem.order_id)
+    .join(Registration, Registration.id == OrderItem.registration_id)
+    .where(Registration.order_id == bindparam("order_id")),
+)
 _SENT_BACK = (
     select(Refund, Payment.provider, Payment.order_id)
     .join(Payment, Payment.id == Refund.payment_id)
-    .outerjoin(OrderItem, OrderItem.id == Refund.order_item_id)
-    .where(or_(Payment.order_id == bindparam("order_id"), OrderItem.registration_id.in_(_OF_ORDER)))
+    .where(Payment.order_id.in_(_ORDERS))
     .order_by(Refund.id)
 )
 
