@@ -8,10 +8,11 @@ from datetime import datetime
 
 from sqlalchemy import func, or_, select
 
+from ..config import current_settings
 from ..extensions import db
 from ..models import Order, OutgoingEmail, Payment, Refund, SessionChange, StripeEvent
 from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus, RefundStatus
-from . import webhooks
+from . import notices_due, webhooks
 
 UNSENT = (RefundStatus.REQUESTED, RefundStatus.PENDING)
 EVENT_TRIES = 20
@@ -39,6 +40,8 @@ def ages(now: datetime) -> dict[str, int]:
         ),
         "changes": select(func.min(SessionChange.created_at)).where(SessionChange.told_at.is_(None)),
     }
+    if current_settings().whatsapp:  # switched off, they wait and nobody is late
+        oldest["notices"] = notices_due.oldest()
     row = db.session.execute(select(*(statement.scalar_subquery().label(name) for name, statement in oldest.items()))).one()
     return {name: max(0, int((now - moment).total_seconds())) if moment else 0 for name, moment in row._mapping.items()}
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from ..extensions import db
 from ..models import Case, Order, OutgoingEmail, Registration
 from ..rules.statuses import OrderStatus, RegistrationStatus
-from . import due_work
+from . import due_work, notices_due
 
 NEVER = -1.0
 """The age of a webhook that has never come."""
@@ -22,6 +22,8 @@ def gauges(now: datetime) -> dict[str, tuple[str, dict[str, float]]]:
         "offers": select(func.count()).where(Registration.status == RegistrationStatus.OFFERED),
         "mails_owed": select(func.count()).where(OutgoingEmail.sent_at.is_(None), OutgoingEmail.failed_at.is_(None)),
         "mails_failed": select(func.count()).where(OutgoingEmail.failed_at.is_not(None)),
+        "notices_owed": notices_due.owed(),
+        "notices_failed": notices_due.failed(),
         "open_cases": select(func.count()).where(Case.closed_at.is_(None)),
     }
     row = db.session.execute(select(*(statement.scalar_subquery().label(name) for name, statement in counted.items()))).one()
@@ -38,6 +40,8 @@ MEANINGS = {
     "offers": "Offers that wait for an answer.",
     "mails_owed": "Mails not sent yet.",
     "mails_failed": "Mails that were given up and wait for a person.",
+    "notices_owed": "WhatsApp notices not sent yet.",
+    "notices_failed": "WhatsApp notices that were given up and wait for a person.",
     "open_cases": "Cases that wait for a person.",
 }
 

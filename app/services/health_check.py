@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from .. import clock
 from ..extensions import db
 from ..models import ClubSession, LedgerEntry, OutgoingEmail, Payment, Refund, Registration, Voucher, VoucherUse
-from ..queries import due_work, webhooks
+from ..queries import due_work, notices_due, webhooks
 from ..rules.refusals import words
 from ..rules.self_check import Finding
 from ..rules.statuses import TAKEN, WAITING, PaymentStatus, RefundStatus
@@ -151,6 +151,12 @@ def _failed_mail() -> list[Finding]:
     return [Finding(text, number=failed)] if failed else []
 
 
+def _failed_notices() -> list[Finding]:
+    failed = db.session.execute(notices_due.failed()).scalar_one()
+    text = words("%(number)s WhatsApp notices could not be delivered: see the notices in the admin.")
+    return [Finding(text, number=failed)] if failed else []
+
+
 def silent_webhooks() -> list[Finding]:
     """A sentence when people pay and Stripe does not tell us. Nothing is wrong in the database then, only slow."""
     try:
@@ -182,5 +188,6 @@ CHECKS = (
     (Finding(words("Ledger")), _ledger),
     (Finding(words("Background work")), _late),
     (Finding(words("E-mails")), _failed_mail),
+    (Finding(words("WhatsApp notices")), _failed_notices),
     (WEBHOOKS, silent_webhooks),
 )

@@ -171,6 +171,7 @@ LATE_WORK = {
     "payments": _("payments to check"),
     "refunds": _("refunds to send"),
     "events": _("messages from Stripe to take in"),
+    "notices": _("WhatsApp notices"),
     "changes": _("changed sessions to tell people of"),
 }
 DETAILS = {

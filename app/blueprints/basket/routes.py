@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -14,6 +16,7 @@ from ...services import baskets, checkout, items
 from ...services.items import Buyer, Wanted
 from ...templating import refusal_text
 from .. import typed_codes, viewer
+from ..whatsapp_fields import agreed_number, with_whatsapp
 from .forms import AddForm, CheckoutForm, GuestForm, fresh_attempt
 
 bp = Blueprint("basket", __name__, url_prefix="/basket")
@@ -108,14 +111,16 @@ def _kind(name: str) -> ItemKind:
 
 
 def _form() -> CheckoutForm:
-    return GuestForm() if viewer.user_id() is None else CheckoutForm()
+    return with_whatsapp(GuestForm if viewer.user_id() is None else CheckoutForm)()
 
 
 def _buyer(form: CheckoutForm | None = None) -> Buyer:
     """Who buys: typed by a guest, the account's for somebody signed in, nobody known yet before that."""
     if viewer.user_id() is not None:
-        return Buyer(current_user.name, current_user.email, viewer.user_id(), viewer.standing())
-    return Buyer(form.name.data, form.email.data) if isinstance(form, GuestForm) else Buyer()
+        known = Buyer(current_user.name, current_user.email, viewer.user_id(), viewer.standing())
+    else:
+        known = Buyer(form.name.data, form.email.data) if isinstance(form, GuestForm) else Buyer()
+    return replace(known, whatsapp_number=agreed_number(form)) if form is not None else known
 
 
 def _show_add(kind: ItemKind, slug: str, form: AddForm, refusal: Refusal | None = None) -> ResponseReturnValue:

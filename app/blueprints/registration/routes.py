@@ -19,9 +19,9 @@ from ...services import checkout
 from ...services.registrations import Applicant
 from ...templating import refusal_text
 from .. import asking, typed_codes, viewer
+from ..whatsapp_fields import agreed_number, with_whatsapp
 from . import joining
 from .forms import RegistrationForm
-from .whatsapp import agreed_number, with_whatsapp
 
 bp = Blueprint("registration", __name__, url_prefix="/sessions/<slug:slug>/register")
 

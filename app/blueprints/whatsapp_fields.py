@@ -1,18 +1,21 @@
-"""The booking form's two fields for notices by WhatsApp: a number, and the consent to be written to there.
+"""Two fields for notices by WhatsApp: a number, and the consent to be written to there.
 
-Made by the registration views, only while the settings switch WhatsApp on; without them a booking is made as ever.
+Made by the views that take bookings, only while the settings switch WhatsApp on; without them a booking is made as ever.
 """
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from govuk_frontend_wtf.wtforms_widgets import GovCheckboxInput, GovInput
 from wtforms import BooleanField, StringField, ValidationError
 
-from ...config import current_settings
-from ...rules.phone_numbers import MAX_LENGTH, normalise_number
-from .forms import RegistrationForm
+from ..config import current_settings
+from ..rules.phone_numbers import MAX_LENGTH, normalise_number
+
+F = TypeVar("F", bound=FlaskForm)
 
 
 class WhatsAppFields(FlaskForm):
@@ -45,12 +48,12 @@ class WhatsAppFields(FlaskForm):
             raise ValidationError(_("Tick the box to get notices by WhatsApp, or leave the phone number empty"))
 
 
-def with_whatsapp(form_class: type[RegistrationForm]) -> type[RegistrationForm]:
-    """The booking form with these fields; the form itself while WhatsApp is off."""
+def with_whatsapp(form_class: type[F]) -> type[F]:
+    """The form with these fields; the form itself while WhatsApp is off."""
     return type("ReachableForm", (WhatsAppFields, form_class), {}) if current_settings().whatsapp else form_class
 
 
-def agreed_number(form: RegistrationForm) -> str | None:
+def agreed_number(form: FlaskForm) -> str | None:
     """The number of a valid form, whose owner agreed."""
     if "whatsapp_number" not in form or not form["whatsapp_agreed"].data:
         return None

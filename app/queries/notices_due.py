@@ -1,0 +1,34 @@
+"""WhatsApp notices for whoever watches: how many are owed, and how many were given up that somebody should still hear by.
+
+Called by the operator's figures and the doctor. An offer that was answered meanwhile, or a number taken back, needs nobody.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, func, or_, select
+
+from ..models import OutgoingNotice, Registration
+from ..rules.statuses import RegistrationStatus
+
+_N, _R = OutgoingNotice, Registration
+OWED = (_N.sent_at.is_(None), _N.failed_at.is_(None))
+OF_OFFER = "place_offered"
+
+
+def owed() -> Select[tuple[int]]:
+    """SQL: how many are not sent yet."""
+    return select(func.count()).select_from(_N).where(*OWED)
+
+
+def failed() -> Select[tuple[int]]:
+    """SQL: how many wait for a person."""
+    wanted = (_R.whatsapp_number.is_not(None), or_(_N.kind != OF_OFFER, _R.status == RegistrationStatus.OFFERED))
+    given_up = (_N.sent_at.is_(None), _N.failed_at.is_not(None))
+    return select(func.count()).select_from(_N).join(_R, _R.id == _N.registration_id).where(*given_up, *wanted)
+
+
+def oldest() -> Select[Any]:
+    """SQL: since when the oldest has been due."""
+    return select(func.min(_N.next_attempt_at)).where(*OWED)
