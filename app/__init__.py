@@ -68,7 +68,9 @@ def _wire_web(app: Flask, settings: Settings) -> None:
     from .blueprints.host.routes import bp as host
     from .blueprints.memberships.routes import bp as memberships
     from .blueprints.offers.routes import bp as offers
+    from .blueprints.products.routes import bp as products
     from .blueprints.public.routes import bp as public
+    from .blueprints.purchases.routes import bp as purchases
     from .blueprints.registration.routes import bp as registration
     from .blueprints.webhooks.routes import bp as webhooks
 
@@ -78,7 +80,8 @@ def _wire_web(app: Flask, settings: Settings) -> None:
     wording.init_wording(app)
     markdown.init_markdown(app)
     errors.init_errors(app)
-    for blueprint in (public, registration, basket, checkout, memberships, offers, webhooks, accounts, host, admin, health):
+    sold = (public, registration, basket, checkout, memberships, products, purchases, offers)
+    for blueprint in (*sold, webhooks, accounts, host, admin, health):
         app.register_blueprint(blueprint)
     cli.init_cli(app)
 

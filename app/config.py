@@ -61,6 +61,8 @@ class Settings:
     trusted_proxies: int = 0
     metrics_token: str = ""
     checkouts_at_once: int = 24
+    files_dir: str = str(INSTANCE / "files")
+    file_megabytes: int = 100
     whatsapp_token: str = field(default="", repr=False)
     whatsapp_phone_id: str = ""
     whatsapp_api_base: str = WHATSAPP_API
@@ -131,12 +133,12 @@ def from_environment(environ: Mapping[str, str] | None = None, *, development: b
         listing_review=_integer(env, "LISTING_REVIEW", 0, 0, 1) == 1,
         student_domains=_domains(env.get("STUDENT_DOMAINS", "")),
         oidc_issuer=_issuer(env),
-        oidc_client_id=env.get("OIDC_CLIENT_ID", ""),
-        oidc_client_secret=env.get("OIDC_CLIENT_SECRET", ""),
-        redis_url=env.get("REDIS_URL", ""),
+        oidc_client_id=env.get("OIDC_CLIENT_ID", ""), oidc_client_secret=env.get("OIDC_CLIENT_SECRET", ""),
+        redis_url=env.get("REDIS_URL", ""), files_dir=str(Path(env.get("FILES_DIR", INSTANCE / "files")).absolute()),
         trusted_proxies=_integer(env, "TRUSTED_PROXIES", 0, 0, 10),
         metrics_token=env.get("METRICS_TOKEN", ""),
         checkouts_at_once=_integer(env, "CHECKOUTS_AT_ONCE", 24, 1, 1000),
+        file_megabytes=_integer(env, "FILE_MEGABYTES", 100, 1, 2000),
         development=development,
         checkout_origins=_origins(env.get("CHECKOUT_ORIGINS", ""), base), **_whatsapp(env),
     )  # fmt: skip

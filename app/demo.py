@@ -69,6 +69,7 @@ def _settings(port: int, stripe_port: int) -> Settings:
         site_name=name,
         mail_from=settings.mail_from if os.environ.get("MAIL_FROM") else f"{name} <no-reply@club.example>",
         database_url=settings.database_url if os.environ.get("DATABASE_URL") else f"sqlite:///{INSTANCE / 'demo.sqlite'}",
+        files_dir=settings.files_dir if os.environ.get("FILES_DIR") else str(INSTANCE / "demo-files"),
         stripe_secret_key=DEMO_STRIPE_KEY,
         stripe_webhook_secrets=(DEMO_WEBHOOK_SECRET,),
         stripe_api_base=base,

@@ -131,6 +131,19 @@ def _guard(view: View, permission: str, role: Role) -> View:
     return _declare(cast(View, guarded), permission)
 
 
+def takes_files(view: View) -> View:
+    """For a view that staff upload a file to: from them, and from nobody else, it takes one as large as is allowed."""
+    view.muster_takes_files = True  # type: ignore[attr-defined]
+    return view
+
+
+def _allow_files() -> None:
+    """Before the form is read, which the check of its token does first of all."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if getattr(view, "muster_takes_files", False) and request.method == "POST" and may(Role.STAFF):
+        request.max_content_length = current_app.extensions["muster_settings"].file_megabytes * 1024 * 1024 + MAX_BODY
+
+
 def keep_private(response: Response) -> Response:
     """For blueprints behind secret links: their pages are nobody else's to cache or to index."""
     response.headers.setdefault("Cache-Control", "no-store")
@@ -176,11 +189,12 @@ def init_security(app: Flask, settings: Settings) -> None:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
-    csrf.init_app(app)
-    limiter.init_app(app)
     login_manager.init_app(app)
     login_manager.session_protection = None
     login_manager.user_loader(_load_user)
+    app.before_request(_allow_files)
+    csrf.init_app(app)
+    limiter.init_app(app)
     app.after_request(_headers(settings, https))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from babel import Locale
+from babel import Locale, numbers
 from babel import dates as babel_dates
 from flask import Flask, current_app, url_for
 from flask.templating import Environment as FlaskTemplates
@@ -56,7 +56,7 @@ def init_templating(app: Flask) -> None:
     env.globals.update(phone_number=in_words)
     env.globals.update(settings=app.extensions["muster_settings"], html_lang=html_lang, static_url=static_url)
     env.globals.update(club_ink=club_ink, order_standing=order_standing, session_row=session_row)
-    env.globals.update(only_words=only_words, item_words=item_facts.words_of)
+    env.globals.update(only_words=only_words, item_words=item_facts.words_of, file_size=file_size)
 
 
 class Templates(FlaskTemplates):
@@ -137,6 +137,15 @@ def until(moment: datetime | str, zone: str | None = None) -> str:
     if local.date() == clock.now().astimezone(local.tzinfo).date():
         return str(gettext("%(time)s today", time=clock_time(local, zone)))
     return str(gettext("%(time)s on %(day)s", time=clock_time(local, zone), day=day(local, zone)))
+
+
+def file_size(size_bytes: int) -> str:
+    """How large a file is: "340 kB", "1.2 MB"."""
+    for unit, large in ((gettext("kB"), 1000), (gettext("MB"), 1_000_000), (gettext("GB"), 1_000_000_000)):
+        if size_bytes < large * 1000 or large == 1_000_000_000:
+            number = numbers.format_decimal(max(size_bytes / large, 0.1), "#,##0.#", locale=_locale())
+            return f"{number} {unit}"
+    raise AssertionError("unreachable")
 
 
 def is_past(moment: datetime | str) -> bool:

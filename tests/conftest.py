@@ -142,7 +142,7 @@ def settings(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) 
     from tests.support.settings import safe_settings
 
     wanted = set(request.fixturenames)
-    changes: dict[str, object] = {"mail_url": f"file://{tmp_path / 'mail'}"}
+    changes: dict[str, object] = {"mail_url": f"file://{tmp_path / 'mail'}", "files_dir": str(tmp_path / "files")}
     if wanted & {"stripe_simulator", "stripe_server"}:
         base_url = request.getfixturevalue("stripe_server").base_url
         changes |= {"stripe_api_base": base_url, "checkout_origins": (base_url,)}

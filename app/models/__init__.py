@@ -18,6 +18,7 @@ from .orders import Order, OrderItem
 from .outgoing_emails import OutgoingEmail
 from .outgoing_notices import OutgoingNotice
 from .payments import Payment, Refund
+from .products import CoursePage, Product, ProductFile, ProductPurchase
 from .questions import Question
 from .reconciliations import Reconciliation
 from .registrations import Registration
@@ -37,6 +38,7 @@ __all__ = [
     "Case",
     "ClubSession",
     "ComparisonRequest",
+    "CoursePage",
     "HostRole",
     "LedgerEntry",
     "Listing",
@@ -48,6 +50,9 @@ __all__ = [
     "OutgoingEmail",
     "OutgoingNotice",
     "Payment",
+    "Product",
+    "ProductFile",
+    "ProductPurchase",
     "Question",
     "Reconciliation",
     "RecoveryCode",

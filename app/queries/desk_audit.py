@@ -1,6 +1,6 @@
 """The record of who did what, newest first, by kind of action and by session. Called by the admin blueprint.
 
-A page takes at most nine statements: two for the lines, one for the choices of the filter, and one for each kind of thing named.
+A page takes at most eleven statements: two for the lines, one for the choices of the filter, one for each kind of thing named.
 """
 
 from __future__ import annotations
@@ -13,7 +13,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, or_, select
 
 from ..extensions import db
-from ..models import AuditEntry, ClubSession, Membership, Order, OrderItem, OutgoingEmail, Payment, Refund, Registration, User
+from ..models import (
+    AuditEntry,
+    ClubSession,
+    Membership,
+    Order,
+    OrderItem,
+    OutgoingEmail,
+    Payment,
+    Product,
+    Refund,
+    Registration,
+    User,
+)
 from . import desk_people
 from .desk import Page, rows_of_page
 
@@ -32,6 +44,7 @@ class Subject:
     session_title: str | None = None
     currency: str | None = None
     order_token: str | None = None
+    product_slug: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +199,21 @@ def _memberships(ids: set[int]) -> Iterable[tuple[int, Subject]]:
     return [(row.id, Subject(row.name, user_id=None if row.deleted_at else row.user_id)) for row in rows]
 
 
+def _products(ids: set[int]) -> Iterable[tuple[int, Subject]]:
+    rows = db.session.execute(select(Product.id, Product.title, Product.slug, Product.currency).where(Product.id.in_(ids)))
+    return [(row.id, Subject(row.title, currency=row.currency, product_slug=row.slug)) for row in rows]
+
+
+def _purchases(ids: set[int]) -> Iterable[tuple[int, Subject]]:
+    whose = select(OrderItem.id, Order.name, Order.token, Order.currency, OrderItem.description)
+    rows = db.session.execute(whose.join(Order, Order.id == OrderItem.order_id).where(OrderItem.id.in_(ids)))
+    named = "{0.name}, {0.description}".format
+    return [(row.id, Subject(named(row), currency=row.currency, order_token=row.token)) for row in rows]
+
+
 _READERS = {
     "club_session": _sessions, "registration": _bookings, "order": _orders, "refund": _refunds, "outgoing_email": _mails,
-    "user": _people, "membership": _memberships,
+    "user": _people, "membership": _memberships, "product": _products, "product_purchase": _purchases,
 }  # fmt: skip
 
 

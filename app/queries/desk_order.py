@@ -62,7 +62,8 @@ def page(token: str) -> OrderPage | None:
     payments = db.session.execute(select(Payment).where(Payment.order_id == order.id).order_by(Payment.id)).scalars().all()
     ids = [payment.id for payment in payments]
     refunds = db.session.execute(select(Refund).where(Refund.payment_id.in_(ids)).order_by(Refund.id)).scalars().all()
-    entries = _entries(order.id, [item.registration_id for item in items if item.registration_id], [r.id for r in refunds])
+    bookings = [item.registration_id for item in items if item.registration_id]
+    entries = _entries(order.id, bookings, [item.id for item in items], [refund.id for refund in refunds])
     names = desk_people.names([*(entry.actor for entry in entries), *(refund.actor for refund in refunds)])
     return OrderPage(
         order=order,
@@ -80,7 +81,7 @@ def page(token: str) -> OrderPage | None:
 def _items(order_id: int) -> Sequence[Row[Any]]:
     statement = (
         select(
-            OrderItem.kind, OrderItem.description, OrderItem.unit_amount_cents, OrderItem.quantity, OrderItem.lines,
+            OrderItem.id, OrderItem.kind, OrderItem.description, OrderItem.unit_amount_cents, OrderItem.quantity, OrderItem.lines,
             OrderItem.registration_id, Registration.token, Registration.status, Registration.name, ClubSession.slug,
         )
         .outerjoin(Registration, Registration.id == OrderItem.registration_id)
@@ -90,11 +91,14 @@ def _items(order_id: int) -> Sequence[Row[Any]]:
     return db.session.execute(statement.order_by(OrderItem.id)).all()
 
 
-def _entries(order_id: int, registration_ids: Sequence[int], refund_ids: Sequence[int]) -> Sequence[Row[Any]]:
-    """The record about the order, its bookings and its refunds, oldest first."""
+def _entries(
+    order_id: int, registration_ids: Sequence[int], item_ids: Sequence[int], refund_ids: Sequence[int]
+) -> Sequence[Row[Any]]:
+    """The record about the order, its bookings, courses and files and its refunds, oldest first."""
     about = or_(
         and_(_A.subject_kind == "order", _A.subject_id == order_id),
         and_(_A.subject_kind == "registration", _A.subject_id.in_(registration_ids)),
+        and_(_A.subject_kind == "product_purchase", _A.subject_id.in_(item_ids)),
         and_(_A.subject_kind == "refund", _A.subject_id.in_(refund_ids)),
     )
     columns = (_A.created_at, _A.actor, _A.action, _A.subject_kind, _A.detail)

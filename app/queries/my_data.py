@@ -18,6 +18,8 @@ from ..models import (
     OrderItem,
     OutgoingEmail,
     Payment,
+    Product,
+    ProductPurchase,
     Refund,
     Registration,
     SecondFactor,
@@ -54,6 +56,7 @@ def everything(user_id: int) -> dict[str, Any]:
             select(Order.reference.label("order"), OrderItem.kind, OrderItem.description, OrderItem.quantity,
                    OrderItem.unit_amount_cents).join(Order, Order.id == OrderItem.order_id).where(orders).order_by(OrderItem.id)
         ),
+        "courses_and_files": _purchases(orders),
         "payments": _payments(orders),
         "refunds": _refunds(orders),
         "mails": [] if email is None else _all(
@@ -97,6 +100,17 @@ def _registrations(user_id: int, email: str | None) -> list[dict[str, Any]]:
         .order_by(Registration.id)
     )  # fmt: skip
     return [{**row, "answers": dict(answer_rows(row["answers"]))} for row in found]
+
+
+def _purchases(orders: Any) -> list[dict[str, Any]]:
+    bought = ProductPurchase
+    return _all(
+        select(Order.reference.label("order"), Product.title, Product.kind, bought.granted_at, bought.revoked_at,
+               bought.downloads, bought.last_download_at)
+        .join(Product, Product.id == bought.product_id)
+        .join(OrderItem, OrderItem.id == bought.order_item_id)
+        .join(Order, Order.id == OrderItem.order_id).where(orders).order_by(bought.order_item_id)
+    )  # fmt: skip
 
 
 def _payments(orders: Any) -> list[dict[str, Any]]:

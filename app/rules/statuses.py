@@ -91,6 +91,19 @@ class RefundStatus(StrEnum):
     FAILED = "failed"
 
 
+class ProductKind(StrEnum):
+    """What a product gives: files to download, or pages to read with files beside them."""
+
+    FILE = "file"
+    COURSE = "course"
+
+
+class ProductStatus(StrEnum):
+    DRAFT = "draft"
+    """Not on sale: not yet, or not any more. Whoever has it keeps it."""
+    PUBLISHED = "published"
+
+
 class ItemKind(StrEnum):
     REGISTRATION = "registration"
     MEMBERSHIP = "membership"

@@ -14,6 +14,7 @@ from . import (
     offers,
     old_baskets,
     outbox,
+    product_files,
     reconciling,
     refunds,
     reviewing,
@@ -47,6 +48,7 @@ def register() -> None:
     jobs.register_scan("books compared", reconciling.reconcile_if_due)
     jobs.register_scan("memberships ending", membership_reminders.remind_due)
     jobs.register_scan("baskets forgotten", old_baskets.forget_old)
+    jobs.register_scan("files cleared away", product_files.clear_away)
     jobs.register_scan("changes told", changed_sessions.tell_due)
     jobs.register_scan("mails sent", outbox.send_due)
     jobs.register_scan("notices sent", notices.send_due)

@@ -12,7 +12,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .. import clock
 from ..extensions import db
-from ..models import ClubSession, LedgerEntry, OutgoingEmail, Payment, Refund, Registration, Voucher, VoucherUse
+from ..integrations import file_store
+from ..models import (
+    ClubSession,
+    LedgerEntry,
+    OutgoingEmail,
+    Payment,
+    Product,
+    ProductFile,
+    ProductPurchase,
+    Refund,
+    Registration,
+    Voucher,
+    VoucherUse,
+)
 from ..queries import due_work, notices_due, webhooks
 from ..rules.refusals import words
 from ..rules.self_check import Finding
@@ -93,6 +106,28 @@ def _codes() -> list[Finding]:
     ).all()
     text = words("Code %(code)s: counted %(uses)s uses, its orders add up to %(used)s.")
     return [Finding(text, code=row.code, uses=row.uses, used=row.used) for row in rows]
+
+
+def _stock() -> list[Finding]:
+    """What is taken of a product equals the purchases that keep one (promise 1)."""
+    kept = func.count(ProductPurchase.order_item_id)
+    rows = db.session.execute(
+        select(Product.slug, Product.stock_taken, kept.label("kept"))
+        .outerjoin(ProductPurchase, (ProductPurchase.product_id == Product.id) & ProductPurchase.kept)
+        .group_by(Product.id)
+        .having(Product.stock_taken != kept)
+    ).all()
+    text = words("%(slug)s: counted %(taken)s taken, its purchases add up to %(kept)s.")
+    return [Finding(text, slug=row.slug, taken=row.stock_taken, kept=row.kept) for row in rows]
+
+
+def _files() -> list[Finding]:
+    """Each file that people pay for is there."""
+    rows = db.session.execute(
+        select(ProductFile.name, ProductFile.stored_name, Product.slug).join(Product, Product.id == ProductFile.product_id)
+    ).all()
+    text = words("%(slug)s: the file %(name)s is not in FILES_DIR. Copy it back there, or upload it again.")
+    return [Finding(text, slug=row.slug, name=row.name) for row in rows if file_store.path_of(row.stored_name) is None]
 
 
 def _money() -> list[Finding]:
@@ -184,6 +219,8 @@ def last_webhook() -> str:
 CHECKS = (
     (Finding(words("Counters against bookings")), _counters),
     (Finding(words("Codes against orders")), _codes),
+    (Finding(words("Stock against purchases")), _stock),
+    (Finding(words("Files of products")), _files),
     (Finding(words("Payments and refunds")), _money),
     (Finding(words("Ledger")), _ledger),
     (Finding(words("Background work")), _late),

@@ -11,11 +11,13 @@ from . import items
 from .items import ItemHandler
 from .listing_item import ListingItem
 from .membership_item import MembershipItem
+from .product_item import ProductItem
 from .registration_item import RegistrationItem
 
 KINDS: tuple[ItemHandler[Any], ...] = (
     RegistrationItem(),
     MembershipItem(),
+    ProductItem(),
     ListingItem(),
 )
 

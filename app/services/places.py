@@ -5,11 +5,12 @@ Each function is a single guarded UPDATE, so no interleaving can take a place th
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Integer, Update, bindparam, case, update
+from sqlalchemy import case, update
 from sqlalchemy.orm import Session
 
 from ..models import ClubSession
 from ..rules.statuses import SessionStatus
+from . import writes
 from .writes import changed
 
 _C = ClubSession
@@ -17,16 +18,12 @@ _C = ClubSession
 
 def take(db: Session, club_session_id: int, places: int, *, promised: bool = False) -> bool:
     """Take places, or return False: full, not published, or somebody waits. ``promised``: taken for one who waited."""
-    return changed(db, _TAKE_PROMISED if promised else _TAKE, {"of_session": club_session_id, "more": places})
+    return changed(db, _TAKE_PROMISED if promised else _TAKE, {"of_row": club_session_id, "more": places})
 
 
-def _take(*guards: ColumnElement[bool]) -> Update:
-    after = _C.places_taken + bindparam("more", type_=Integer)
-    fits = (_C.id == bindparam("of_session"), _C.status == SessionStatus.PUBLISHED, after <= _C.capacity)
-    return update(ClubSession).where(*fits, *guards).values(places_taken=after)
-
-
-_TAKE, _TAKE_PROMISED = _take(_C.waitlist_taken == 0), _take()
+_OPEN = _C.status == SessionStatus.PUBLISHED
+_TAKE = writes.taking(_C.places_taken, _C.capacity, _OPEN, _C.waitlist_taken == 0)
+_TAKE_PROMISED = writes.taking(_C.places_taken, _C.capacity, _OPEN)
 
 
 def take_past_capacity(db: Session, club_session_id: int, places: int) -> bool:

@@ -21,6 +21,7 @@ from ..models import (
     OrderItem,
     OutgoingEmail,
     Payment,
+    ProductPurchase,
     Registration,
     StripeEvent,
 )
@@ -83,9 +84,13 @@ def _purge_orders() -> int:
         OrderItem.order_id == Order.id, ListingPurchase.order_item_id == OrderItem.id,
         ClubSession.id == ListingPurchase.club_session_id, ClubSession.ends_at >= since,
     )  # fmt: skip
+    owns = exists().where(  # what is in somebody's account stays there; a secret link goes on without a name
+        OrderItem.order_id == Order.id, ProductPurchase.order_item_id == OrderItem.id, Order.user_id.is_not(None),
+        ProductPurchase.granted_at.is_not(None), ProductPurchase.revoked_at.is_(None),
+    )  # fmt: skip
     old = (Order.created_at < since, Order.name != FORGOTTEN, Order.status != OrderStatus.PENDING)
     with transaction() as db:
-        due = select(Order.id).where(*old, ~booked, ~member, ~hosts).order_by(Order.id).limit(BATCH)
+        due = select(Order.id).where(*old, ~booked, ~member, ~hosts, ~owns).order_by(Order.id).limit(BATCH)
         ids = db.execute(due).scalars().all()
         for order_id in ids:
             _forget_order(db, order_id, f"forgotten-order-{order_id}@invalid.example")

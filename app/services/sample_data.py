@@ -18,7 +18,7 @@ from ..config import current_settings
 from ..models import ClubSession, Membership, MembershipPlan, User
 from ..rules.statuses import Entry, RegistrationStatus, Role, SessionStatus
 from ..transaction import retried, transaction
-from . import audit, sample_waiting, users
+from . import audit, sample_products, sample_waiting, users
 from .sample_bookings import book
 from .sample_sessions import HOSTED, SAMPLES, Sample
 
@@ -42,7 +42,9 @@ FIRST_NAMES = (
 
 def fill(now: datetime) -> int:
     """Add the sample club unless there are sessions to come already; returns how many were added (0: nothing changed)."""
-    return _fill(now, [users.hash_password(DEMO_PASSWORD) for _ in PEOPLE])
+    if added := _fill(now, [users.hash_password(DEMO_PASSWORD) for _ in PEOPLE]):
+        sample_products.fill()
+    return added
 
 
 @retried

@@ -173,6 +173,12 @@ def _purchase(**more: Any) -> list[Facts]:
     return [_order(_item("Skills course on video", 1, 2500, link=link), **more)]
 
 
+def _product_refunded() -> list[Facts]:
+    """All of it, which takes it away, and a part."""
+    whole = _order(_item("Skills course on video", 1, 2500), access_ended=True, refund={"amount_cents": 2500, "by_hand_cents": 0})
+    return [whole, *_purchase(access_ended=False, refund={"amount_cents": 500, "by_hand_cents": 0})]
+
+
 def _membership_ending() -> list[Facts]:
     settings, ends_on = current_settings(), clock.now().date() + timedelta(days=30)
     return [{"site_name": settings.site_name, "name": "Mere Tūhoe", "ends_on": ends_on.isoformat(), "membership_url": _link("")}]
@@ -241,6 +247,7 @@ _SAMPLES: dict[str, Callable[[], list[Facts]]] = {
     "announcement": _announcement,
     "purchased": _purchase,
     "purchase_refunded": lambda: _purchase(refund={"amount_cents": 2500, "by_hand_cents": 0}),
+    "product_refunded": _product_refunded,
     "membership_started": _bought_membership,
     "membership_ending": _membership_ending,
     "listing_published": _listing,

@@ -11,13 +11,23 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Insert, Table, Update, bindparam, insert, update
+from sqlalchemy import ColumnElement, Insert, Integer, Table, Update, bindparam, insert, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.util import identity_key
 
 from ..extensions import Base
+
+
+def taking(taken: InstrumentedAttribute[int], most: InstrumentedAttribute[Any], *guards: ColumnElement[bool]) -> Update:
+    """The statement that takes ``more`` of what the row ``of_row`` counts in ``taken``, never more than ``most`` of it in all.
+
+    For ``changed``, made once. Guarded, so that no interleaving takes what is not there. ``most`` NULL: there is no end of it.
+    """
+    row, after = taken.class_, taken + bindparam("more", type_=Integer)
+    fits = (row.id == bindparam("of_row"), or_(most.is_(None), after <= most))
+    return update(row).where(*fits, *guards).values({taken.key: after})
 
 
 def changed(db: Session, statement: Update, given: Mapping[str, Any] | None = None) -> bool:

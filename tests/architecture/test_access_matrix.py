@@ -5,6 +5,7 @@ A route that declares nothing, or stands where no rule says what may be declared
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +14,11 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
-from app.models import Case, HostRole, OutgoingEmail, Registration
+from app.models import Case, HostRole, OutgoingEmail, ProductFile, Registration
 from app.models.account_tokens import TokenPurpose
 from app.rules.statuses import Role
 from app.security import RANK, public, signed_in, staff_only
-from app.services import account_tokens, sign_ins
+from app.services import account_tokens, product_files, sign_ins
 from app.transaction import transaction
 from tests.support.booking import begin, order_of
 from tests.support.client import OutsideClient
@@ -25,12 +26,14 @@ from tests.support.factories import make_free_club_session, make_membership, mak
 from tests.support.hosting import make_draft
 from tests.support.rows import all_of, the
 from tests.support.settings import SITE_URL
+from tests.support.shop import PDF, begin_product, make_course, purchase_of
 from tests.support.source import tell
 
 ROLES = {f"role:{role}": role for role in Role}
 MAY_DECLARE = {
     "": {"public"}, "sessions": {"public"}, "sessions.ics": {"public"}, "club.css": {"public"},
     "membership": {"public", "signed_in", "secret_link"}, "basket": {"public", "signed_in"},
+    "products": {"public"}, "purchases": {"secret_link"},
     "orders": {"secret_link"}, "registrations": {"secret_link"}, "offers": {"secret_link"},
     "account": {"public", "secret_link", "signed_in"}, "host": {"signed_in", "secret_link"},
     "admin": set(ROLES) - {"role:none"},
@@ -180,14 +183,19 @@ def world(sqlite_app: Flask, stripe_simulator: Any) -> World:
         db.add(invitation)
         db.flush()
         case_id = case.id
-    tokens = {"orders": order.token, "registrations": booking.token, "offers": booking.token, "account/join": join,
+    course = make_course("The grip", price_cents=0)
+    product_files.add(course, io.BytesIO(PDF), "grip.pdf", None, "user:1", once="matrix-course-file")
+    bought = purchase_of(begin_product(course, "guest@example.org")).token
+    tokens = {"purchases": bought, "orders": order.token, "registrations": booking.token, "offers": booking.token,
+              "account/join": join,
               "account/new-password": reset, "account/new-address": move, "account/calendar": member.calendar_token,
               "account/card": str(member.card_token), "admin/registrations": booking.token,
               "admin/money/orders": order.token, "host/invitations": "i" * 32}  # fmt: skip
     others = {"orders": theirs.token, "registrations": other.token, "offers": other.token, "account/join": reset,
               "account/new-password": join, "account/calendar": other.token, "account/card": other.token}  # fmt: skip
     mail_id = min(mail.id for mail in all_of(OutgoingEmail))
-    numbers = {"case_id": case_id, "email_id": mail_id, "event_id": "evt_1", "role_id": 999}
+    numbers = {"case_id": case_id, "email_id": mail_id, "event_id": "evt_1", "role_id": 999,
+               "file_token": the(ProductFile).token}  # fmt: skip
     return World(club_session.slug, tokens, others, numbers, users)
 
 

@@ -13,6 +13,7 @@ WORTH_A_CODE = (
     "admin.case_give_back",
     "admin.case_try_again",
     "admin.membership_change",
+    "admin.purchase_refund",
     "admin.person_role",
 )
 

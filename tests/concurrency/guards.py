@@ -23,13 +23,20 @@ CHECK = "never_oversold"
 
 @contextmanager
 def without_check() -> Iterator[None]:
+    """The database no longer refuses to oversell a session."""
+    with without_check_of("club_sessions", CHECK):
+        yield
+
+
+@contextmanager
+def without_check_of(table: str, check: str) -> Iterator[None]:
     """The database no longer refuses: on PostgreSQL the constraint goes (from this database), on SQLite it is ignored."""
     engine = db.engine
     db.session.remove()  # a read left open here would hold the table
     if engine.dialect.name == "postgresql":
-        [name] = [c["name"] for c in inspect(engine).get_check_constraints("club_sessions") if str(c["name"]).endswith(CHECK)]
+        [name] = [c["name"] for c in inspect(engine).get_check_constraints(table) if str(c["name"]).endswith(f"_{check}")]
         with engine.begin() as connection:
-            connection.execute(text(f'ALTER TABLE club_sessions DROP CONSTRAINT "{name}"'))
+            connection.execute(text(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"'))
         yield
         return
     with _listening("connect", lambda connection, _record: connection.execute("PRAGMA ignore_check_constraints=on")):

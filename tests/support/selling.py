@@ -23,6 +23,7 @@ from .booking import begin, order_of
 from .factories import make_club_session, make_plan
 from .hosting import begin_listing, make_draft, make_host
 from .rows import all_of, the
+from .shop import begin_product, empty, has_access, make_file, product_of, purchase_of
 
 _number = count(1)
 
@@ -104,6 +105,14 @@ def _cancel_draft(token: str) -> None:
         db.execute(update(ClubSession).where(draft).values(status=SessionStatus.CANCELLED, wound_up_at=clock.now()))
 
 
+def _order_product(email: str) -> str:
+    return begin_product(make_file(stock=1, member_price_cents=None), email)
+
+
+def _empty_product(token: str) -> None:
+    empty(product_of(token).slug)
+
+
 DRIVERS: dict[ItemKind, Driver] = {
     ItemKind.REGISTRATION: Driver(
         order=_order_place,
@@ -120,6 +129,14 @@ DRIVERS: dict[ItemKind, Driver] = {
         vanish=_end_plan,
         apology="membership_refunded",
         letter="membership_started",
+    ),
+    ItemKind.PRODUCT: Driver(
+        order=_order_product,
+        has=has_access,
+        vanish=_empty_product,
+        apology="purchase_refunded",
+        letter="purchased",
+        keeps=lambda token: purchase_of(token).kept and product_of(token).stock_taken == 1,
     ),
     ItemKind.LISTING: Driver(
         order=_order_listing,

@@ -259,14 +259,14 @@ def test_paying_and_the_receipt_are_one_step_away(ana: User, app: Flask, pages: 
     assert page.h1 == "You are registered" and page.tree.with_class("receipt")
 
 
-def test_my_page_takes_five_statements_however_much_is_booked(
+def test_my_page_takes_six_statements_however_much_is_booked(
     ana: User, app: Flask, pages: PageClient, statements: Callable[[], AbstractContextManager[list[str]]]
 ) -> None:
     pages.sign_in("ana@example.org", PASSWORD)
     for _ in range(3):
         with statements() as seen:
             page = pages.get("/account")
-        assert len(seen) == 5, seen
+        assert len(seen) == 6, seen
         begin(make_free_club_session(), email="ana@example.org", name="Ana", user_id=ana.id, expected_price_cents=0)
     assert page.text.count("Registered") == 2
 

@@ -14,7 +14,7 @@ from ... import clock
 from ...config import current_settings
 from ...extensions import db
 from ...integrations import calendar_file
-from ...queries import memberships, my_data, my_page
+from ...queries import memberships, my_data, my_page, products
 from ...security import by_secret_link, signed_in
 from ...services import accounts_changing
 from . import bp
@@ -28,11 +28,12 @@ from .showing import me
 def mine() -> ResponseReturnValue:
     """What I have booked, and my membership."""
     person, now = me(), clock.now()
-    site, token = current_settings().site_url, my_page.calendar_token(person.id)
+    site, token, email = current_settings().site_url, my_page.calendar_token(person.id), my_page.confirmed_email(person.id)
     return render_template(
         "accounts/mine.html",
         person=person,
-        bookings=my_page.bookings(person.id, my_page.confirmed_email(person.id), now),
+        bookings=my_page.bookings(person.id, email, now),
+        owned=products.owned(person.id, email),
         **_membership(person.id),
         feed=site + url_for("accounts.calendar", token=token),
         form=AccountForm(),

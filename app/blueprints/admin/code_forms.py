@@ -27,6 +27,7 @@ KINDS = {
     ItemKind.REGISTRATION: _("Places in every session"),
     ItemKind.MEMBERSHIP: _("Memberships"),
     ItemKind.LISTING: _("Listing fees of hosts"),
+    ItemKind.PRODUCT: _("Courses and files"),
 }
 """What a code can be made for: the kinds that are sold on a page where one can be typed."""
 

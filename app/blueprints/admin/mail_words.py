@@ -34,6 +34,7 @@ OCCASIONS = {
     "announcement": _("You write to the people of a session"),
     "purchased": _("Somebody buys something else of the club’s"),
     "purchase_refunded": _("What somebody paid for could not be had any more"),
+    "product_refunded": _("You refund a course or a file, or part of its price"),
     "membership_started": _("Somebody buys a membership"),
     "listing_published": _("A host’s session is published: paid for, or approved by you"),
     "listing_in_review": _("A host has paid for a session that you look at first"),

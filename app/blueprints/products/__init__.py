@@ -1,0 +1,1 @@
+"""Courses and files for sale."""

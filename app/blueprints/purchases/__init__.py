@@ -1,0 +1,1 @@
+"""What was bought, opened by its secret link."""
