@@ -6,6 +6,8 @@ record and what people saw, and nothing of the process.
 
 from __future__ import annotations
 
+import gc
+import logging
 import random
 import secrets
 import shutil
@@ -24,6 +26,7 @@ from sqlalchemy.orm import Session
 from app import clock as app_clock
 from app import create_app, jobs
 from app.extensions import db
+from app.integrations import qr_code
 from app.simulator.settings import Settings, WebhookTarget
 from app.simulator.simulator import Simulator
 from app.simulator.webhooks import Answer
@@ -149,6 +152,7 @@ def running(database: Database) -> Iterator[World]:
         stack.enter_context(app_clock.reading(world.clock))
         stack.enter_context(patch.object(stripe._webhook, "time", _Time(world.clock)))
         stack.enter_context(_commits_that_may_kill(world.deaths))
+        stack.enter_context(_nothing_for_show())
         stack.enter_context(world.app.app_context())
         try:
             yield world
@@ -166,6 +170,21 @@ class _Time:
 
     def time(self) -> float:
         return self._clock.now.timestamp()
+
+
+@contextmanager
+def _nothing_for_show() -> Iterator[None]:
+    """No pictures drawn, no log lines of requests, no looking for old jobs of an engine that has none here: none is a promise."""
+    requests = logging.getLogger("app.requests")
+    level, thresholds = requests.level, gc.get_threshold()
+    requests.setLevel(logging.WARNING)
+    gc.set_threshold(100_000, 20, 20)  # a history makes much and keeps little
+    try:
+        with patch.object(qr_code, "png", lambda _: ""), patch.object(jobs, "_tidy_for_once", lambda: 0):
+            yield
+    finally:
+        requests.setLevel(level)
+        gc.set_threshold(*thresholds)
 
 
 @contextmanager
