@@ -18,7 +18,7 @@ from tests.support.database import postgres_database, sqlite_database
 from tests.support.run import Run
 from tests.support.stripe import StripeServer
 
-from .flows import FLOWS
+from .all_flows import FLOWS
 from .matrix import Maker, Tally, die_everywhere
 from .world import World
 

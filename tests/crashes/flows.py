@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from app.models import Order
 from app.rules.statuses import WaitlistPayment
 from app.services import offers
-from tests.support.rows import all_of
 
 from .steps import (
     accepts,
@@ -33,7 +31,7 @@ from .steps import (
     with_offer,
     works,
 )
-from .world import Step, World
+from .world import Step
 
 State = tuple[str, str, int]
 PAID: State = ("paid", "registered", 1200)
@@ -160,9 +158,3 @@ FLOWS: dict[str, Flow] = {
         [compares], {"ana": PAID}, {}, [session(), asks("ana"), pays("ana")],
     ),
 }  # fmt: skip
-
-
-def stands(world: World, who: str) -> State:
-    """How the newest order of ``who`` stands."""
-    orders = all_of(Order, email=f"{who}@example.org")
-    return world.state(orders[-1].token) if orders else NOTHING

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from .flows import FLOWS, Flow, stands
+from .all_flows import FLOWS, stands
+from .flows import Flow
 from .world import World, tried
 
 Maker = Callable[[bool], AbstractContextManager[World]]

@@ -39,7 +39,7 @@ def asks_while_stripe_answers_nothing(who: str) -> Step:
     """The Checkout is made, its answer is lost, and so the place is let go at once."""
 
     def step(world: World) -> None:
-        world.stripe.control.fail("checkout.create", "timeout", times=2, when="after")
+        world.stripe.control.fail("checkout.create", "timeout", times=2, when="after", seconds=0)
         try:
             asks(who)(world)
         finally:

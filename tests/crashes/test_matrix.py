@@ -16,7 +16,7 @@ import pytest
 from tests.support.booking import do_not_pause
 from tests.support.stripe import StripeServer
 
-from .flows import FLOWS
+from .all_flows import FLOWS
 from .matrix import Maker, Tally, die_everywhere
 from .world import World
 

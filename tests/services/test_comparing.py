@@ -52,7 +52,7 @@ def test_it_says_that_the_books_differ(app: Flask, stripe_simulator: Any) -> Non
 
 @pytest.mark.databases("sqlite")
 def test_it_says_that_stripe_was_away(app: Flask, stripe_simulator: Any) -> None:
-    stripe_simulator.control.fail("*", "timeout", times=50)
+    stripe_simulator.control.fail("*", "timeout", times=50, seconds=0)
     comparing.ask("user:1")
     assert work().failed == [] and asked() == "unreachable" and count_of(Reconciliation) == 0
 

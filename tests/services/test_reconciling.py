@@ -123,7 +123,7 @@ def test_run_is_written_down_and_in_order_only_while_nothing_is_open(app: Flask,
 
 def test_stripe_unreachable_is_reported_and_harmless(app: Flask, stripe_simulator: Any) -> None:
     token = pay(stripe_simulator, make_club_session())
-    stripe_simulator.control.fail("*", "timeout", times=50)
+    stripe_simulator.control.fail("*", "timeout", times=50, seconds=0)
     report = reconciling.reconcile()
     assert report.unreachable and not report.in_order
     assert states(token) == ("pending", "held", ["open"]) and count_of(Case) == 0

@@ -84,7 +84,7 @@ def test_intent_older_than_stripes_memory_is_looked_up_and_not_repeated(
 ) -> None:
     """The refund was made, its answer and its webhooks were lost, and nobody worked for two days."""
     stripe_simulator.control.drop(count=None)
-    stripe_simulator.control.fail("refund.create", "timeout", times=3, when="after")
+    stripe_simulator.control.fail("refund.create", "timeout", times=3, when="after", seconds=0)
     work()
     clock.advance(days=2)
     calls = stripe_simulator.control.counts()["refund.create"]

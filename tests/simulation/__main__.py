@@ -1,7 +1,7 @@
 """Plays many histories: ``python -m tests.simulation --histories 10000 [--database postgresql]``.
 
 Failing seeds are kept in seeds.txt and replayed first. ``--seed N`` plays one and tells its story; ``--shrink`` leaves out of it
-what the failure does not need.
+what the failure does not need. Ctrl+C ends it, and it says how far it came.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support.database import migrate
@@ -91,27 +91,28 @@ def main() -> int:
     seeds = [asked.seed] if asked.seed else [*kept_seeds(), *range(asked.first, asked.first + asked.histories)]
     failed, steps, deaths, began = 0, 0, Counter[str](), time.monotonic()
     outcomes = Counter[tuple[str, str]]()
-    with a_database(asked.database) as database, running(database) as world:
+    played = 0
+    with a_database(asked.database) as database, running(database) as world, suppress(KeyboardInterrupt):
         for seed in seeds:
             try:
                 story: Story = play(world, seed, steps=asked.steps)
             except HistoryFailed as failure:
-                failed += 1
+                played, failed = played + 1, failed + 1
                 told = shrink(world, seed, asked.steps)[1] if asked.shrink else str(failure)
                 print(told or failure, end="\n\n", flush=True)
                 if seed not in kept_seeds() and not asked.seed:
                     keep(seed, str(failure).splitlines()[0].partition(": ")[2])
                 continue
-            steps += story.steps
+            played, steps = played + 1, steps + story.steps
             outcomes.update(outcome(line) for line in story.log)
             if asked.seed:
                 print("\n".join(story.log))
-        deaths = world.deaths.happened
+    deaths = world.deaths.happened
     if asked.outcomes:
         for (act, said), count in sorted(outcomes.items()):
             print(f"{count:6} {act}: {said}")
     seconds = time.monotonic() - began
-    print(f"{len(seeds)} histories on {asked.database}, {steps} steps, {sum(deaths.values())} deaths {dict(deaths)}, ", end="")
+    print(f"{played} histories on {asked.database}, {steps} steps, {sum(deaths.values())} deaths {dict(deaths)}, ", end="")
     print(f"{failed} failed, {seconds:.0f} s")
     return 1 if failed else 0
 

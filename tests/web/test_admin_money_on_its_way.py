@@ -90,7 +90,7 @@ def test_a_hold_is_kept_while_stripe_cannot_be_reached(
     do_not_pause(monkeypatch)
     session = make_club_session()
     begin(session)
-    stripe_simulator.control.fail("*", "timeout", times=50)
+    stripe_simulator.control.fail("*", "timeout", times=50, seconds=0)
     pages.get(f"/admin/registrations/{the(Registration).token}/end-hold")
     pages.submit("/end-hold", button="Continue", reason="Wrong evening")
     page = pages.submit("/end-hold")

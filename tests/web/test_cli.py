@@ -123,7 +123,7 @@ def test_reconcile_exits_0_in_order_and_1_while_something_is_open(
     stripe_simulator.control.dispute(the(Payment).payment_intent_id)
     open_now = flask("reconcile")
     assert open_now.exit_code == 1 and f"dispute opened, order {order_of(token).reference}" in open_now.output
-    stripe_simulator.control.fail("*", "timeout", times=50)
+    stripe_simulator.control.fail("*", "timeout", times=50, seconds=0)
     away = flask("reconcile")
     assert away.exit_code == 1 and "Stripe could not be reached" in away.output and "run this again" in away.output
 
