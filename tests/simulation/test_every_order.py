@@ -20,7 +20,7 @@ from app.services import checkout
 from app.simulator.webhooks import sign
 from tests.concurrency.racing import race
 from tests.simulation import rows
-from tests.simulation.test_twins import Told
+from tests.simulation.told import Told
 from tests.simulation.world import WEBHOOK, World, seeded_secrets
 from tests.support.settings import WEBHOOK_SECRET
 

@@ -16,54 +16,14 @@ import pytest
 
 from app import clock
 from app.models import OutgoingEmail
-from app.services import cancelling, checkout, fulfilment, refunds, returning, winding_up
+from app.services import fulfilment, refunds, returning, winding_up
 from tests.concurrency.racing import race
-from tests.simulation import breaks, calm
-from tests.simulation.history import Story
-from tests.simulation.people import Person
+from tests.simulation import breaks
+from tests.simulation.desk_stories import DESK_TWINS
 from tests.simulation.promises import must
+from tests.simulation.told import Told
 from tests.simulation.world import World, seeded_secrets
 from tests.support.rows import all_of
-
-GOOD = "4242424242424242"
-
-
-class Told(Story):
-    """A story whose steps are written and not drawn."""
-
-    def club(self, **session: Any) -> None:
-        """A club with one session that is so."""
-        self.begin(session)
-
-    def person(self, number: int) -> Person:
-        return self.crowd.people[number]
-
-    def join(self, number: int, *, stranger: bool = False, places: int = 1, price: int = 1200) -> None:
-        """They ask for places; a stranger's browser knows of no booking."""
-        person = self.person(number)
-        form = person.applicant(places, price, accept_waitlist=True)
-        if stranger:
-            form = Person(person.name, person.email, forms=person.forms + 100).applicant(places, price, accept_waitlist=True)
-            person.forms += 1
-        self.did(f"join {number}", lambda: person.went_to(checkout.begin_registration(self.slugs[0], form)))
-
-    def pay(self, number: int, card: str = GOOD) -> None:
-        """They pay the page they were sent to last, and Stripe tells us."""
-        checkout_id = [*self.person(number).checkouts][-1]
-        self.did(f"pay {number}", lambda: self.world.stripe.pay(checkout_id, card).outcome)
-        self.did("deliver", self.world.deliver)
-
-    def cancel(self, number: int) -> None:
-        self.did(f"cancel {number}", lambda: cancelling.cancel_order(self.person(number).orders[-1]))
-
-    def work(self, **later: float) -> None:
-        self.world.advance(**later)
-        self.did("work", self.world.work)
-
-    def end(self) -> None:
-        calm.settle(self, lost=False)
-        calm.let_everything_end(self)
-        calm.check(self)
 
 
 def half_back(story: Told) -> None:
@@ -236,6 +196,7 @@ TWINS: list[tuple[str, Callable[[], Any], Callable[[Told], None]]] = [
     ("payment acted on once", breaks.acting_once, event_comes_again),
     ("no place in a cancelled session", breaks.session_ended_check, paid_after_the_session_was_cancelled),
     ("offer's clock starts with its mail", breaks.offer_deadline, mail_server_is_down_for_a_day),
+    *DESK_TWINS,
 ]
 
 
