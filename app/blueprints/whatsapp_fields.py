@@ -29,7 +29,7 @@ class WhatsAppFields(FlaskForm):
         render_kw={"autocomplete": "tel", "inputmode": "tel", "maxlength": str(MAX_LENGTH)},
     )
     whatsapp_agreed = BooleanField(
-        _("Send me notices about this booking by WhatsApp. I can stop them on the page of the booking."),
+        _("Send me notices about this by WhatsApp. I can stop them on its own page."),
         widget=GovCheckboxInput(),
     )
 

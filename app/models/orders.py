@@ -41,6 +41,9 @@ class Order(Base):
     cancel_requested_at: Mapped[Moment | None]
     """The person gave it up: the hold ends as ``cancelled`` once its Checkout can no longer be paid."""
     paid_at: Mapped[Moment | None]
+    whatsapp_number: Mapped[str | None] = mapped_column(sa.String(20))
+    """Where notices about an order without a booking go besides, in E.164; a booking has its own."""
+    whatsapp_agreed_at: Mapped[Moment | None]
     created_at: Mapped[CreatedAt]
 
 

@@ -14,14 +14,16 @@ _OWED = sa.text("sent_at IS NULL AND failed_at IS NULL")
 
 
 class OutgoingNotice(Base):
-    """``context`` freezes what the notice says. It holds no number: that is the registration's alone, and so is the consent."""
+    """``context`` freezes what the notice says. It holds no number: that is the booking's or the order's, with the consent."""
 
     __tablename__ = "outgoing_notices"
     __table_args__ = (sa.Index("ix_outgoing_notices_due", "next_attempt_at", sqlite_where=_OWED, postgresql_where=_OWED),)
 
     id: Mapped[Id]
     dedupe_key: Mapped[str] = mapped_column(sa.String(160), unique=True)
-    registration_id: Mapped[int] = mapped_column(sa.ForeignKey("registrations.id"), index=True)
+    registration_id: Mapped[int | None] = mapped_column(sa.ForeignKey("registrations.id"), index=True)
+    order_id: Mapped[int | None] = mapped_column(sa.ForeignKey("orders.id"), index=True)
+    """The order that it is about instead, when that is for no booking."""
     kind: Mapped[str] = mapped_column(sa.String(60))
     context: Mapped[dict[str, Any]] = mapped_column(Json)
     parameters: Mapped[list[str] | None] = mapped_column(Json)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, func, select
 
 from ..extensions import db
-from ..models import OutgoingNotice, Registration
+from ..models import Order, OutgoingNotice, Registration
 from .desk import Page, rows_of_page
 from .desk_record import MailState
 
@@ -23,11 +23,13 @@ _WHERE = {
 
 @dataclass(frozen=True, slots=True)
 class NoticeLine:
-    """One notice, by the booking that it is about; the number is shown there alone."""
+    """One notice, by the booking or order that it is about; the number is shown there alone."""
 
     id: int
     name: str
-    registration_token: str
+    registration_token: str | None
+    order_token: str | None
+    """Of the order that it is about, when that is for no booking."""
     kind: str
     state: MailState
     attempts: int
@@ -56,7 +58,10 @@ def any_yet() -> bool:
 
 def _lines() -> Select[Any]:
     columns = (_N.id, _N.kind, _N.attempts, _N.last_error, _N.created_at, _N.next_attempt_at, _N.sent_at, _N.failed_at)
-    return select(*columns, Registration.name, Registration.token).join(Registration, Registration.id == _N.registration_id)
+    name = func.coalesce(Registration.name, Order.name).label("name")
+    about = select(*columns, name, Registration.token, Order.token.label("order_token"))
+    about = about.outerjoin(Registration, Registration.id == _N.registration_id)
+    return about.outerjoin(Order, Order.id == _N.order_id)
 
 
 def _line(row: Row[Any]) -> NoticeLine:
@@ -64,6 +69,7 @@ def _line(row: Row[Any]) -> NoticeLine:
         id=row.id,
         name=row.name,
         registration_token=row.token,
+        order_token=row.order_token,
         kind=row.kind,
         state=MailState.SENT if row.sent_at else MailState.FAILED if row.failed_at else MailState.OWED,
         attempts=row.attempts,

@@ -50,7 +50,7 @@ def everything(user_id: int) -> dict[str, Any]:
         "registrations": _registrations(user_id, email),
         "orders": _all(
             select(Order.reference, Order.status, Order.name, Order.email, Order.currency, Order.total_cents, Order.paid_at,
-                   Order.created_at).where(orders).order_by(Order.id)
+                   Order.whatsapp_number, Order.whatsapp_agreed_at, Order.created_at).where(orders).order_by(Order.id)
         ),
         "items": _all(
             select(Order.reference.label("order"), OrderItem.kind, OrderItem.description, OrderItem.quantity,

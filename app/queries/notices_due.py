@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 
-from ..models import OutgoingNotice, Registration
+from ..models import Order, OutgoingNotice, Registration
 from ..rules.statuses import RegistrationStatus
 
 _N, _R = OutgoingNotice, Registration
@@ -24,9 +24,11 @@ def owed() -> Select[tuple[int]]:
 
 def failed() -> Select[tuple[int]]:
     """SQL: how many wait for a person."""
-    wanted = (_R.whatsapp_number.is_not(None), or_(_N.kind != OF_OFFER, _R.status == RegistrationStatus.OFFERED))
+    booking = and_(_R.whatsapp_number.is_not(None), or_(_N.kind != OF_OFFER, _R.status == RegistrationStatus.OFFERED))
     given_up = (_N.sent_at.is_(None), _N.failed_at.is_not(None))
-    return select(func.count()).select_from(_N).join(_R, _R.id == _N.registration_id).where(*given_up, *wanted)
+    about = select(func.count()).select_from(_N).outerjoin(_R, _R.id == _N.registration_id)
+    about = about.outerjoin(Order, Order.id == _N.order_id)
+    return about.where(*given_up, or_(booking, Order.whatsapp_number.is_not(None)))
 
 
 def oldest() -> Select[Any]:

@@ -116,6 +116,8 @@ class OrderView:
     refunds: Sequence[RefundView]
     refunds_elsewhere: Sequence[RefundView]
     """Of what its bookings cost more later, which was paid in orders of its own."""
+    whatsapp_number: str | None = None
+    """Where notices about it go, when it is for no booking."""
 
     @property
     def has_mailbox(self) -> bool:
@@ -177,6 +179,7 @@ def page(token: str) -> OrderView | None:
         items=_items(order.id),
         refunds=sent_back,
         refunds_elsewhere=elsewhere,
+        whatsapp_number=order.whatsapp_number,
     )
 
 

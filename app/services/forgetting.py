@@ -15,7 +15,7 @@ from ..models import AccountToken, HostRole, Order, OutgoingEmail, Payment, Regi
 from ..models.columns import new_token
 from ..queries.my_page import belongs_to
 from ..rules.statuses import Role
-from . import audit, retention
+from . import audit, notices, retention
 
 PERSONAL = frozenset({
     "customer_details", "customer_email", "billing_details", "receipt_email", "shipping", "shipping_details",
@@ -35,6 +35,8 @@ def forget_account(db: Session, user_id: int, email: str) -> None:
     _empty_events(db, ids, addresses)
     db.execute(update(Payment).where(Payment.order_id.in_(ids)).values(params={}))  # held the address for Stripe
     db.execute(update(Order).where(Order.id.in_(ids)).values(name=retention.FORGOTTEN, email=nobody, user_id=None))
+    for order_id in ids:
+        notices.forget_order(db, order_id, sent_too=True)
     told = OutgoingEmail.dedupe_key.startswith(f"address_changed:u{user_id}:", autoescape=True)
     db.execute(delete(OutgoingEmail).where(or_(OutgoingEmail.to.in_(addresses), OutgoingEmail.order_id.in_(ids), told)))
     db.execute(delete(HostRole).where(or_(HostRole.user_id == user_id, HostRole.email.in_(addresses))))

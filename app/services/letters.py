@@ -20,7 +20,7 @@ from ..queries.item_facts import ItemFacts
 from ..queries.orders import waitlist_position
 from ..rules import offers
 from ..rules.statuses import ENDED, RegistrationStatus
-from . import notices, outbox, people, refund_ways
+from . import notices, order_notices, outbox, people, refund_ways
 
 STARTS_MEMBERSHIP = ("confirmation", "membership_started", "purchased")
 """Mails that may bring a new member the link where a password is chosen. They say what there is now."""
@@ -111,6 +111,7 @@ def _owe(db: Session, template: str, key: str, order: Order, context: dict[str, 
     """The mail, and beside it a notice to each phone of the order whose owner agreed to that."""
     outbox.owe(db, dedupe_key=key, to=order.email, template=template, context=context, order_id=order.id)
     notices.owe(db, template, key, order.id, context)
+    order_notices.owe(db, template, key, order.id, context)
 
 
 def _context(

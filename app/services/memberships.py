@@ -40,6 +40,8 @@ class Joiner:
     known_orders: tuple[str, ...] = ()
     code: str = ""
     """A code that takes something off, as it was typed."""
+    whatsapp_number: str | None = None
+    """In E.164; given only by somebody who agreed to be written to there."""
 
     @property
     def actor(self) -> str:
@@ -60,7 +62,8 @@ def order(plan_slug: str, joiner: Joiner) -> Entered:
         if open_one is not None and vouchers.of_order(db, open_one.id) == normalise(joiner.code):
             return Entered(Outcome.RESUMED, open_one.token)
         standing = memberships.standing(db, joiner.user_id, joiner.email, now)
-        buyer = Buyer(joiner.name, joiner.email, joiner.user_id, standing)
+        number = joiner.whatsapp_number
+        buyer = Buyer(joiner.name, joiner.email, joiner.user_id, standing, whatsapp_number=number)
         quoted = ordering.quote(db, [Wanted(ItemKind.MEMBERSHIP, plan_slug)], buyer, now, joiner.code)
         if joiner.expected_price_cents != ordering.total(quoted):
             raise PriceChanged(unit_cents=ordering.total(quoted), currency=quoted[0].currency)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, null, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock, jobs
@@ -47,6 +47,7 @@ class Kind(StrEnum):
     SESSION_CANCELLED = "session_cancelled"
     CHANGED = "session_changed"
     REFUNDED = "money_returned"
+    ORDERED = "order_complete"
 
 
 OF_LETTER = {
@@ -68,7 +69,7 @@ class _Claimed:
     parameters: list[str] | None
     attempts: int
     number: str | None
-    status: RegistrationStatus
+    status: RegistrationStatus | None
 
 
 def template_name(kind: Kind) -> str:
@@ -108,7 +109,7 @@ def owe(db: Session, template: str, key: str, order_id: int, letter: Mapping[str
             "session": session,
             "until": booking.offer_expires_at.isoformat() if booking.offer_expires_at else None,
         }
-        _write(db, f"{key}:{booking.id}", booking.id, kind, context)
+        write(db, f"{key}:{booking.id}", kind, context, registration_id=booking.id)
 
 
 def _is_about(kind: Kind, status: RegistrationStatus, session: object, letter: Mapping[str, Any]) -> bool:
@@ -118,9 +119,10 @@ def _is_about(kind: Kind, status: RegistrationStatus, session: object, letter: M
     return session is not None and (kind is not Kind.CONFIRMED or status is RegistrationStatus.REGISTERED)
 
 
-def _write(db: Session, key: str, registration_id: int, kind: Kind, context: dict[str, Any]) -> None:
-    values = {"registration_id": registration_id, "kind": kind.value, "context": context, "next_attempt_at": clock.now()}
-    if insert_once(db, _N, _N.dedupe_key, dedupe_key=key, **values):
+def write(db: Session, key: str, kind: Kind, context: dict[str, Any], **about: int) -> None:
+    """Owe one notice, once for each key. ``about``: the id of its ``registration_id`` or ``order_id``."""
+    values = {"kind": kind.value, "context": context, "next_attempt_at": clock.now()}
+    if insert_once(db, _N, _N.dedupe_key, dedupe_key=key, **values, **about):
         jobs.enqueue(db, SEND_JOB, key)
 
 
@@ -184,8 +186,9 @@ def retry(notice_id: int, actor: str) -> None:
         failed = update(_N).where(_N.id == notice_id, _N.failed_at.is_not(None), _N.sent_at.is_(None))
         if not changed(db, failed.values(failed_at=None, attempts=0, next_attempt_at=clock.now())):
             raise InvalidInput(None, words("This notice was sent, is being tried already, or is not wanted any more."))
-        registration_id = db.execute(select(_N.registration_id).where(_N.id == notice_id)).scalar_one()
-        audit.record(db, actor, "notice_retried", "registration", registration_id)
+        about = db.execute(select(_N.registration_id, _N.order_id).where(_N.id == notice_id)).one()
+        subject = ("registration", about.registration_id) if about.registration_id is not None else ("order", about.order_id)
+        audit.record(db, actor, "notice_retried", *subject)
 
 
 @retried
@@ -197,6 +200,18 @@ def stop(order_token: str, actor: str) -> None:
         for registration_id in db.execute(mine).scalars().all():
             forget_number(db, registration_id)
             audit.record(db, actor, "notices_stopped", "registration", registration_id)
+        numbered = select(Order.id).where(Order.token == order_token, Order.whatsapp_number.is_not(None)).with_for_update()
+        for order_id in db.execute(numbered).scalars().all():
+            forget_order(db, order_id)
+            audit.record(db, actor, "notices_stopped", "order", order_id)
+
+
+def forget_order(db: Session, order_id: int, *, sent_too: bool = False) -> None:
+    """Empty an order's number and consent and owe nothing more about it. ``sent_too``: nothing is left of what was sent."""
+    values = {"whatsapp_number": None, "whatsapp_agreed_at": None}
+    db.execute(update(Order).where(Order.id == order_id).values(values).execution_options(synchronize_session=False))
+    gone = (_N.order_id == order_id,) if sent_too else (_N.order_id == order_id, _N.sent_at.is_(None))
+    db.execute(delete(_N).where(*gone))
 
 
 def forget_number(db: Session, registration_id: int) -> None:
@@ -220,16 +235,21 @@ def _claim(notice_id: int) -> _Claimed | None:
     with transaction() as db:
         row = db.execute(
             lease.values(attempts=_N.attempts + 1, next_attempt_at=now + RETRY_AFTER)
-            .returning(_N.id, _N.kind, _N.context, _N.parameters, _N.attempts, _N.registration_id)
+            .returning(_N.id, _N.kind, _N.context, _N.parameters, _N.attempts, _N.registration_id, _N.order_id)
             .execution_options(synchronize_session=False)
         ).first()
         if row is None:
             return None
-        to = db.execute(
-            select(_R.whatsapp_number, _R.whatsapp_agreed_at, _R.status).where(_R.id == row.registration_id)
-        ).one()
-        number = to.whatsapp_number if to.whatsapp_agreed_at else None
-        return _Claimed(row.id, Kind(row.kind), row.context, row.parameters, row.attempts, number, to.status)
+        number, status = _number(db, row.registration_id, row.order_id)
+        return _Claimed(row.id, Kind(row.kind), row.context, row.parameters, row.attempts, number, status)
+
+
+def _number(db: Session, registration_id: int | None, order_id: int | None) -> tuple[str | None, RegistrationStatus | None]:
+    """Where it goes, None without consent; and how the booking stands that it is about."""
+    booking = select(_R.whatsapp_number, _R.whatsapp_agreed_at, _R.status).where(_R.id == registration_id)
+    order = select(Order.whatsapp_number, Order.whatsapp_agreed_at, null().label("status")).where(Order.id == order_id)
+    to = db.execute(booking if registration_id is not None else order).one()
+    return (to.whatsapp_number if to.whatsapp_agreed_at else None), to.status
 
 
 @retried

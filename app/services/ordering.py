@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ..models import OrderItem
 from ..rules import money
 from ..rules.refusals import InvalidInput, Refusal, words
-from . import items, letters, orders, vouchers
+from . import items, letters, order_notices, orders, vouchers
 from .items import Buyer, OrderKey, Quoted, Recorded, Reserved, Wanted
 from .order_lines import PricedLine
 from .vouchers import Sold
@@ -116,7 +116,8 @@ def write(
     waits = any(line.waits for line in reserved)
     pays_now, done = cents > 0 and all(line.pays_now for line in reserved), cents == 0 and not waits
     who = orders.Buyer(buyer.name, buyer.address, attempt, buyer.user_id)
-    order = orders.create_order(db, who, cents, currency, pays_now=pays_now, done=done, now=now)
+    kept = order_notices.agreed(buyer.whatsapp_number, (line.quoted.wanted.kind for line in reserved), now)
+    order = orders.create_order(db, who, cents, currency, pays_now=pays_now, done=done, now=now, kept=kept)
     recorded = [items.handler(r.quoted.wanted.kind).record(db, order, r, buyer, now, done=done) for r in reserved]
     if pays_now:
         metadata = items.merged(line.metadata for line in recorded)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, select
@@ -35,11 +36,11 @@ class Buyer:
 
 def create_order(
     db: Session, buyer: Buyer, total_cents: int, currency: str, *, pays_now: bool, done: bool, now: datetime,
-    hold_until: datetime | None = None,
+    hold_until: datetime | None = None, kept: Mapping[str, object] = MappingProxyType({}),
 ) -> OrderKey:
     """Insert the order: paid at once when ``done`` (nothing to pay), with a hold's end when it is to be paid now.
 
-    ``hold_until``: another end than the usual minutes, chosen by staff.
+    ``hold_until``: another end than the usual minutes, chosen by staff. ``kept``: more columns of the order.
     """
     token, reference = new_token(), new_reference()
     hold = hold_until or (holds.hold_expires_at(now, current_settings().hold_minutes) if pays_now else None)
@@ -55,6 +56,7 @@ def create_order(
         "attempt": buyer.attempt,
         "hold_expires_at": hold,
         "paid_at": now if done else None,
+        **kept,
     }
     return OrderKey(inserted(db, Order, **values), token, reference)
 

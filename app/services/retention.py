@@ -123,5 +123,7 @@ def _still_booked(db: Session, order_id: int | None) -> bool:
 
 def _forget_order(db: Session, order_id: int | None, address: str) -> None:
     db.execute(update(Order).where(Order.id == order_id).values(name=FORGOTTEN, email=address, user_id=None))
+    if order_id is not None:
+        notices.forget_order(db, order_id, sent_too=True)
     db.execute(update(Payment).where(Payment.order_id == order_id).values(params={}))  # held the address for Stripe
     db.execute(delete(OutgoingEmail).where(OutgoingEmail.order_id == order_id))

@@ -191,7 +191,7 @@ def test_each_parameter_is_one_short_line_of_text(app: Flask) -> None:
     context = {
         "name": "Aroha\n     & Sons", "order_url": "http://muster.test/orders/x", "order_reference": "K7M4QX", "currency": "NZD",
         "session": session, "until": "2026-03-09T06:00:00+00:00", "offer": {"url": "http://muster.test/offers/x"},
-        "refund": {"amount_cents": 1200},
+        "refund": {"amount_cents": 1200}, "what": "Annual membership", "total_cents": 6000,
     }  # fmt: skip
     counted = {}
     for kind in Kind:
@@ -200,7 +200,7 @@ def test_each_parameter_is_one_short_line_of_text(app: Flask) -> None:
         assert all(0 < len(text) <= notices.LONGEST_PARAMETER and "\n" not in text and "\t" not in text for text in parameters)
     assert counted == {
         "booking_confirmed": 5, "place_offered": 5, "booking_cancelled": 4, "session_cancelled": 4, "session_changed": 5,
-        "money_returned": 4,
+        "money_returned": 4, "order_complete": 4,
     }  # fmt: skip
     assert notices.parameters_of(Kind.CONFIRMED, context)[0] == "Aroha & Sons"
     assert notices.parameters_of(Kind.CONFIRMED, context)[3] == "–", "Meta takes no empty one"

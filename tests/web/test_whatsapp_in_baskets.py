@@ -1,4 +1,4 @@
-"""The basket asks for a number and consent where something in it is a booking; what did not go is a figure and a finding."""
+"""The basket asks for a number and consent, too; what did not go is a figure and a finding of the self-check."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.services import health_check
 from app.transaction import transaction
 from tests.support.booking import begin, work
 from tests.support.clock import FakeClock
-from tests.support.factories import make_free_club_session, make_plan
+from tests.support.factories import make_free_club_session
 from tests.support.notices import NUMBER, book, told
 from tests.support.pages import PageClient
 from tests.support.rows import all_of, the
@@ -50,13 +50,6 @@ def test_number_typed_in_the_basket_is_every_bookings_and_is_told_of_each(
     assert [r.whatsapp_number for r in all_of(Registration)] == [NUMBER, NUMBER]
     work()
     assert told(whatsapp_server) == ["muster_booking_confirmed"] * 2
-
-
-def test_basket_without_a_booking_asks_for_none(whatsapp_server: Any, sqlite_app: Flask, pages: PageClient) -> None:
-    page = put(pages, "membership", make_plan().slug)
-    assert "whatsapp_number" not in page.form("/basket/checkout").names
-    page = put(pages, "registration", make_free_club_session().slug, quantity=1)
-    assert "whatsapp_number" in page.form("/basket/checkout").names
 
 
 def test_basket_asks_for_none_while_whatsapp_is_off(sqlite_app: Flask, pages: PageClient) -> None:

@@ -26,6 +26,7 @@ WORDS = {
     Kind.SESSION_CANCELLED: lazy_gettext("Session cancelled"),
     Kind.CHANGED: lazy_gettext("Time or place changed"),
     Kind.REFUNDED: lazy_gettext("Money returned"),
+    Kind.ORDERED: lazy_gettext("Order complete"),
 }
 bp.context_processor(lambda: {"notice_words": WORDS, "has_notices": desk_notices.any_yet})
 

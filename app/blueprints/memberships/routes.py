@@ -18,6 +18,7 @@ from ...security import public
 from ...services import checkout, membership_sales
 from ...services.memberships import Joiner
 from .. import typed_codes, viewer
+from ..whatsapp_fields import agreed_number, with_whatsapp
 from .forms import JoinForm, PayForm, fresh_attempt
 
 bp = Blueprint("memberships", __name__, url_prefix="/membership")
@@ -40,8 +41,8 @@ def join(plan_slug: str) -> ResponseReturnValue:
     if not rules.on_sale(clock.now(), plan.on_sale_from, plan.on_sale_until):
         return _closed(PlanNotOnSale())
     if viewer.user_id() is None:
-        return _show_form(plan, JoinForm())
-    return _show_check(plan, PayForm())
+        return _show_form(plan, _form())
+    return _show_check(plan, _form())
 
 
 @bp.post("/<slug:plan_slug>/join/check")
@@ -76,7 +77,7 @@ def _plan(slug: str) -> PlanView:
 
 
 def _form() -> PayForm:
-    return JoinForm() if viewer.user_id() is None else PayForm()
+    return with_whatsapp(JoinForm if viewer.user_id() is None else PayForm)()
 
 
 def _buyer(form: PayForm) -> tuple[str, str]:
@@ -87,7 +88,7 @@ def _buyer(form: PayForm) -> tuple[str, str]:
 def _joiner(form: PayForm) -> Joiner:
     name, email = _buyer(form)
     seen, attempt, code = form.expected_price_cents.data, form.attempt.data, form.code.data
-    return Joiner(name, email, seen, attempt, viewer.user_id(), viewer.known_orders(), code)
+    return Joiner(name, email, seen, attempt, viewer.user_id(), viewer.known_orders(), code, agreed_number(form))
 
 
 def _person() -> PersonView | None:
@@ -114,6 +115,7 @@ def _show_check(plan: PlanView, form: PayForm, *, changed: bool = False, notice:
     except Refusal as refusal:
         return _again(plan, form, refusal.status, None if typed_codes.refused(form, refusal) else refusal)
     facts = {"name": name, "email": email, "sale": sale, "code": code, "span": span, "person": person}
+    facts |= {"whatsapp_number": agreed_number(form) if isinstance(form, JoinForm) else None}
     return render_template("memberships/check.html", plan=plan, form=form, changed=changed, notice=notice, **facts)
 
 
