@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import case, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
@@ -24,6 +24,7 @@ from ..models import (
     ProductPurchase,
     Registration,
     StripeEvent,
+    User,
 )
 from ..rules.statuses import ACTIVE, OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
@@ -84,13 +85,9 @@ def _purge_orders() -> int:
         OrderItem.order_id == Order.id, ListingPurchase.order_item_id == OrderItem.id,
         ClubSession.id == ListingPurchase.club_session_id, ClubSession.ends_at >= since,
     )  # fmt: skip
-    owns = exists().where(  # what is in somebody's account stays there; a secret link goes on without a name
-        OrderItem.order_id == Order.id, ProductPurchase.order_item_id == OrderItem.id, Order.user_id.is_not(None),
-        ProductPurchase.granted_at.is_not(None), ProductPurchase.revoked_at.is_(None),
-    )  # fmt: skip
     old = (Order.created_at < since, Order.name != FORGOTTEN, Order.status != OrderStatus.PENDING)
     with transaction() as db:
-        due = select(Order.id).where(*old, ~booked, ~member, ~hosts, ~owns).order_by(Order.id).limit(BATCH)
+        due = select(Order.id).where(*old, ~booked, ~member, ~hosts).order_by(Order.id).limit(BATCH)
         ids = db.execute(due).scalars().all()
         for order_id in ids:
             _forget_order(db, order_id, f"forgotten-order-{order_id}@invalid.example")
@@ -122,7 +119,13 @@ def _still_booked(db: Session, order_id: int | None) -> bool:
 
 
 def _forget_order(db: Session, order_id: int | None, address: str) -> None:
-    db.execute(update(Order).where(Order.id == order_id).values(name=FORGOTTEN, email=address, user_id=None))
+    had = exists().where(  # a course in somebody's account stays there; without one its secret link goes on without a name
+        OrderItem.order_id == Order.id, ProductPurchase.order_item_id == OrderItem.id,
+        ProductPurchase.granted_at.is_not(None), ProductPurchase.revoked_at.is_(None),
+    )  # fmt: skip
+    known = select(User.id).where(User.email == Order.email, User.email_verified_at.is_not(None)).correlate(Order)
+    owner = case((had, func.coalesce(Order.user_id, known.scalar_subquery())), else_=None)
+    db.execute(update(Order).where(Order.id == order_id).values(name=FORGOTTEN, email=address, user_id=owner))
     if order_id is not None:
         notices.forget_order(db, order_id, sent_too=True)
     db.execute(update(Payment).where(Payment.order_id == order_id).values(params={}))  # held the address for Stripe

@@ -10,15 +10,20 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from app.models import AuditEntry, ClubSession, LedgerEntry, Order, OutgoingEmail, Payment, Registration, StripeEvent
-from app.services import checkout, health_check, reconciling, retention
+from app.models import AuditEntry, ClubSession, LedgerEntry, Order, OutgoingEmail, Payment, Registration, StripeEvent, User
+from app.queries import products
+from app.queries.memberships import Standing
+from app.rules.statuses import ItemKind
+from app.services import baskets, checkout, health_check, reconciling, retention
+from app.services.items import Buyer, Wanted
 from app.services.memberships import Joiner
 from app.transaction import transaction
 from tests.support.booking import balances, begin, order_of, work
 from tests.support.clock import FakeClock
-from tests.support.factories import make_club_session, make_plan
+from tests.support.factories import make_club_session, make_plan, make_user
 from tests.support.parts import booking, come, paid, pay
 from tests.support.rows import all_of, count_of, the
+from tests.support.shop import buy, make_course, pay_order, product, purchase_of
 
 LONG = retention.KEEP + timedelta(days=8)
 
@@ -111,3 +116,29 @@ def test_order_without_a_booking_is_forgotten_long_after_what_it_bought(
     assert order.name == "(forgotten)" and "ana" not in order.email and order.total_cents == 1500
     assert (the(Payment).params, count_of(OutgoingEmail), retention.purge()) == ({}, 0, 0)
     assert the(AuditEntry, action="forgotten").subject_kind == "order" and count_of(Order) == 1
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("with_place", [False, True], ids=["alone", "with-a-place"])
+def test_course_stays_in_its_owners_account_and_behind_its_link(
+    app: Flask, stripe_simulator: Any, clock: FakeClock, with_place: bool
+) -> None:
+    person, slug = make_user(email="ana.lee@example.org"), make_course("The grip")
+    buyer, token = Buyer("Ana Lee", person.email, person.id, Standing(own_address=True)), None
+    places = [Wanted(ItemKind.REGISTRATION, make_club_session().slug)] if with_place else []
+    for wanted in (*places, Wanted(ItemKind.PRODUCT, slug)):
+        token = baskets.add(token, wanted, buyer)
+    assert token is not None
+    total = baskets.view(token, buyer).total_cents
+    mine = pay_order(stripe_simulator, checkout.begin_basket(token, buyer, total, "form-of-ana").order_token)
+    guest = buy(stripe_simulator, slug, "guest@example.org")
+    joined = buy(stripe_simulator, slug, make_user(email="later@example.org").email)
+    clock.advance(days=LONG.days)
+    assert retention.purge() == 3
+    assert {(order.name, "invalid.example" in order.email) for order in all_of(Order)} == {("(forgotten)", True)}
+    assert [one.title for one in products.owned(person.id, person.email)] == [product(slug).title]
+    assert [order_of(each).user_id for each in (mine, guest)] == [person.id, None]
+    assert order_of(joined).user_id == the(User, email="later@example.org").id, "the account that has proved the address since"
+    opened = products.purchase(purchase_of(guest).token)
+    assert opened is not None and [page.title for page in opened.pages] == ["The grip"]
+    assert retention.purge() == 0 and health_check.findings() == []
