@@ -110,7 +110,9 @@ def test_places_are_added_by_a_link_that_can_be_taken_back(pages: PageClient, pa
     pages.get(f"/admin/registrations/{paid}")
     pages.click("Change places")
     day = (clock.now() + timedelta(days=2)).date().isoformat()
-    page = pages.submit("/places", button="Continue", places="2", pay_by=day, reason=WHY)
+    page = pages.submit("/places", button="Continue", places="2", reason=WHY)
+    assert page.status == 422 and set(page.errors) == {"Enter the last day to pay, today or later"}, "before the check, not after"
+    page = pages.submit("/places", button="Continue", pay_by=day)
     assert facts(page)["Difference in price"] == "NZ$12.00 more"
     page = do(pages, "/places", "Change places")
     assert facts(page)["Still owed"].startswith("NZ$12.00, a link is out until")

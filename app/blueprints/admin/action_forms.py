@@ -189,14 +189,15 @@ def walk(
 ) -> ResponseReturnValue:
     """Show the form, then the check of what was typed, then do it and lead to the page at ``result()``.
 
-    ``act`` does it and returns what to say there. What is refused comes back in the form with everything kept.
+    ``act`` does it and returns what to say there. What is refused, by it or by working out the check, comes back in the form
+    with everything kept.
     """
     step = request.form.get("step", "check") if request.method == "POST" else "form"
     form.last_step = step == "do"
     if step in ("check", "do") and form.validate():
-        if step == "check":
-            return render_template(template, form=form, checking=True, **facts)
         try:
+            if step == "check":
+                return render_template(template, form=form, checking=True, **facts)
             flash(act())
         except Refusal as refusal:
             form.refuse(refusal)

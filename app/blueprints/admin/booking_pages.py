@@ -13,6 +13,7 @@ from flask_babel import ngettext
 from ...queries.desk_changes import Effect
 from ...queries.desk_registration import RegistrationPage
 from ...rules.addresses import has_mailbox
+from ...rules.refusals import InvalidInput
 from ...services.differences import Settling
 from ...templating import money, when
 from .action_forms import walk
@@ -80,9 +81,11 @@ def overbooking(effect: Effect) -> tuple[int, str]:
 
 
 def difference_rows(form: DifferenceForm, effect: Effect, currency: str) -> list[tuple[str, str]]:
-    """What a change costs more or less, and what becomes of that."""
+    """What a change costs more or less, and what becomes of that. Raises InvalidInput when a link has no end."""
     if not effect.cents:
         return [(_("Difference in price"), _("None"))]
+    if effect.cents > 0 and not form.check_deadline(form.dearer.data):
+        raise InvalidInput("pay_by", form.pay_by.errors[0])
     amount = money(abs(effect.cents), currency)
     more = _("%(amount)s more", amount=amount) if effect.cents > 0 else _("%(amount)s less", amount=amount)
     how, deadline = form.settlement(effect.cents).how, form.deadline
