@@ -29,6 +29,7 @@ class Registration(Base):
         ),
         sa.Index("ix_registrations_club_session_id_status", "club_session_id", "status"),
         sa.Index("ix_registrations_email", "email"),
+        sa.Index("ix_registrations_created_at", "created_at"),
         sa.Index("ix_registrations_offers_due", "offer_expires_at", sqlite_where=_OFFERED, postgresql_where=_OFFERED),
     )
 

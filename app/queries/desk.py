@@ -13,6 +13,8 @@ from ..extensions import db
 T = TypeVar("T")
 
 PAGE_SIZE = 50
+FAR = 500
+"""So many rows into a list, passing over them costs more than finding them twice."""
 AT_ONCE = 500
 """So many rows of a stream are in memory at a time."""
 
@@ -45,12 +47,21 @@ def pages_of(total: int, size: int = PAGE_SIZE) -> int:
     return max(1, -(-total // size))
 
 
-def rows_of_page(statement: Select[Any], number: int, size: int = PAGE_SIZE) -> tuple[Sequence[Row[Any]], int, int]:
-    """The rows of one page, its number and how many rows there are in all. A number past the end is the last page."""
-    total = count_of(statement)
+def rows_of_page(
+    statement: Select[Any], number: int, size: int = PAGE_SIZE, *, keys: Select[Any] | None = None
+) -> tuple[Sequence[Row[Any]], int, int]:
+    """The rows of one page, its number and how many rows there are in all. A number past the end is the last page.
+
+    ``keys``: the same rows in the same order by their key alone. They are counted, and far into the list they are passed over,
+    instead of rows with all that stands in them.
+    """
+    total = count_of(statement if keys is None else keys)
     number = min(max(1, number), pages_of(total, size))
-    rows = db.session.execute(statement.limit(size).offset((number - 1) * size)).all()
-    return rows, number, total
+    passed = (number - 1) * size
+    if keys is None or passed < FAR:
+        return db.session.execute(statement.limit(size).offset(passed)).all(), number, total
+    (key,) = keys.selected_columns
+    return db.session.execute(statement.where(key.in_(keys.limit(size).offset(passed)))).all(), number, total
 
 
 def count_of(statement: Select[Any]) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, select, union
+from sqlalchemy import ColumnElement, Select, func, or_, select, union
+from sqlalchemy.orm import InstrumentedAttribute
 
 from ..extensions import db
 from ..models import ClubSession, LedgerEntry, Order, Payment, Refund
@@ -39,5 +40,13 @@ LEDGER = Listing(
 
 
 def accounts() -> list[str]:
-    """Every account of the books. One statement."""
-    return sorted(db.session.execute(union(select(_L.debit_account), select(_L.credit_account))).scalars())
+    """Every account of the books. One statement, that looks each up by its index instead of reading all rows."""
+    return sorted(db.session.execute(union(_distinct(_L.debit_account), _distinct(_L.credit_account))).scalars())
+
+
+def _distinct(column: InstrumentedAttribute[str]) -> Select[str]:
+    """The values of an indexed column: the least, then each time the least that is greater."""
+    found = select(func.min(column).label("value")).cte(f"each_{column.key}", recursive=True)
+    following = select(func.min(column)).where(column > found.c.value).correlate(found).scalar_subquery()
+    found = found.union_all(select(following).where(found.c.value.is_not(None)))
+    return select(found.c.value).where(found.c.value.is_not(None))

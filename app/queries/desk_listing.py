@@ -59,7 +59,9 @@ class Listing:
 
 def page(listing: Listing, wanted: Wanted, number: int = 1) -> Page[Row[Any]]:
     """One page of what is wanted. Two statements."""
-    rows, number, total = rows_of_page(_matching(listing, wanted), number)
+    matching = _matching(listing, wanted)
+    keys = matching.with_only_columns(listing.key, maintain_column_froms=True)
+    rows, number, total = rows_of_page(matching, number, keys=keys)
     return Page(rows, number, total)
 
 

@@ -90,16 +90,16 @@ class RegistrationLine:
 
 def of_session(slug: str, wanted: Wanted, number: int = 1, *, with_checkouts: bool) -> Page[RegistrationLine]:
     """One page of a session's registrations. Four statements; three when the checkout ids are not to be seen."""
-    return _page(_of(slug, wanted), number, with_checkouts)
+    return _page(slug, wanted, number, with_checkouts)
 
 
 def everywhere(wanted: Wanted, number: int = 1, *, with_checkouts: bool) -> Page[RegistrationLine]:
     """The same of all sessions, past ones too."""
-    return _page(_of(None, wanted), number, with_checkouts)
+    return _page(None, wanted, number, with_checkouts)
 
 
-def _page(matching: Select[Any], number: int, with_checkouts: bool) -> Page[RegistrationLine]:
-    rows, number, total = rows_of_page(matching, number)
+def _page(slug: str | None, wanted: Wanted, number: int, with_checkouts: bool) -> Page[RegistrationLine]:
+    rows, number, total = rows_of_page(_matching(slug, wanted), number, keys=_chosen(select(_R.id), slug, wanted))
     ids = [row.id for row in rows]
     refunded = _refunded(ids)
     checkouts = _checkouts(ids) if with_checkouts else {}
@@ -118,27 +118,20 @@ def every(slug: str | None, wanted: Wanted) -> Iterator[Row[Any]]:
         .scalar_subquery()
     )
     more = (_R.is_member, _R.checked_in_at, _R.answers, back.label("refunded_cents"))
-    return stream(_of(slug, wanted).add_columns(*more))
+    return stream(_matching(slug, wanted).add_columns(*more))
 
 
 def answers(slug: str, wanted: Wanted) -> Iterator[dict[str, Any]]:
     """What each of them answered, for the columns of an export. One statement, read while it is iterated."""
-    those = _of(slug, wanted)
-    asked = those.with_only_columns(_R.answers, maintain_column_froms=True).order_by(None)
-    return (row.answers for row in stream(asked))
+    return (row.answers for row in stream(_chosen(select(_R.answers), slug, wanted).order_by(None)))
 
 
 def count(slug: str | None, wanted: Wanted) -> int:
     """How many rows ``every`` has. One statement."""
-    return count_of(_of(slug, wanted))
+    return count_of(_chosen(select(_R.id), slug, wanted))
 
 
-def _of(slug: str | None, wanted: Wanted) -> Select[Any]:
-    matching = _matching(wanted)
-    return matching if slug is None else matching.where(ClubSession.slug == slug)
-
-
-def _matching(wanted: Wanted) -> Select[Any]:
+def _matching(slug: str | None, wanted: Wanted) -> Select[Any]:
     statement = (
         select(
             _R.id, _R.order_id, _R.token, _R.reference, _R.name, _R.email, _R.places, _R.status, _R.payment_status,
@@ -149,6 +142,14 @@ def _matching(wanted: Wanted) -> Select[Any]:
         .join(ClubSession, ClubSession.id == _R.club_session_id)
         .outerjoin(Order, Order.id == _R.order_id)
     )  # fmt: skip
+    return _chosen(statement, slug, wanted)
+
+
+def _chosen(statement: Select[Any], slug: str | None, wanted: Wanted) -> Select[Any]:
+    """Those of the statement's registrations that are wanted, in the order that is. All of it is said of their own columns."""
+    if slug is not None:
+        here = select(ClubSession.id).where(ClubSession.slug == slug).scalar_subquery()
+        statement = statement.where(_R.club_session_id == here)
     if wanted.status is not None:
         statement = statement.where(_R.status == wanted.status)
     for word in wanted.text.split()[:MOST_WORDS]:

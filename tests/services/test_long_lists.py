@@ -12,8 +12,10 @@ from sqlalchemy import event, select
 from app import clock
 from app.extensions import db
 from app.models import Refund
-from app.queries import desk_audit, desk_ledger, desk_listing, desk_orders, desk_record, webhooks
+from app.queries import desk, desk_audit, desk_ledger, desk_listing, desk_orders, desk_record, desk_registrations, webhooks
 from app.queries.desk_listing import Wanted
+from app.queries.desk_registrations import Sort as ByTime
+from app.queries.desk_registrations import Wanted as Bookings
 from app.services import health_check
 from tests.support.factories import make_club_session
 from tests.support.money import many_orders
@@ -30,6 +32,11 @@ LOOKS: dict[str, tuple[Callable[[], Any], set[str]]] = {
     "refunds of a period": (lambda: desk_listing.page(desk_orders.REFUNDS, since()), {"ix_refunds_created_at"}),
     "ledger of a period": (lambda: desk_listing.page(desk_ledger.LEDGER, since()), {"ix_ledger_entries_created_at"}),
     "an order by Stripe's id": (lambda: desk_listing.count(desk_orders.ORDERS, _W("re_1")), {"provider_ref"}),
+    "newest bookings of all": (
+        lambda: desk_registrations.everywhere(Bookings(sort=ByTime.NEWEST), with_checkouts=False),
+        {"ix_registrations_created_at"},
+    ),
+    "accounts of the books": (desk_ledger.accounts, {"ix_ledger_entries_debit_account", "ix_ledger_entries_credit_account"}),
     "record by action": (lambda: desk_audit.entries(desk_audit.Wanted(action="paid")), {"ix_audit_entries_action"}),
     "inbox": (desk_record.inbox, {"ix_stripe_events_created_at"}),
     "last payment": (webhooks.silence, {"ix_payments_paid_at"}),
@@ -80,3 +87,16 @@ def _by_unique(plan: str, columns: set[str]) -> bool:
 def test_the_newest_page_is_read_without_sorting_the_rest(app: Flask, listing: desk_listing.Listing) -> None:
     assert "TEMP B-TREE" not in plans(lambda: desk_listing.page(listing, Wanted()))
     assert "TEMP B-TREE" in plans(lambda: desk_listing.page(listing, Wanted(sort=desk_listing.Sort.LARGEST))), "this one sorts"
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("listing", [desk_orders.ORDERS, desk_orders.PAYMENTS, desk_orders.REFUNDS, desk_ledger.LEDGER])
+def test_far_into_a_list_the_rows_are_those_that_come_next(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, listing: desk_listing.Listing
+) -> None:
+    many_orders(make_club_session(), 120)
+    for sort in desk_listing.Sort:
+        near = [desk_listing.page(listing, Wanted(sort=sort), number).items for number in (1, 2, 3)]
+        monkeypatch.setattr(desk, "FAR", 0)
+        assert [desk_listing.page(listing, Wanted(sort=sort), number).items for number in (1, 2, 3)] == near
+        monkeypatch.undo()
