@@ -133,7 +133,7 @@ def test_what_cannot_be_refunded_comes_back_with_what_to_do(
 def test_the_check_can_be_left_to_change_what_was_typed(pages: PageClient, paid: str) -> None:
     pages.get(f"/admin/registrations/{paid}/refund")
     pages.submit("/refund", button="Continue", amount="3.50", reason=WHY)
-    form = pages.submit("/refund", button="Change").form("/refund")
+    form = pages.submit("/refund", button="Back to the form").form("/refund")
     assert (form["amount"], form["reason"]) == ("3.50", WHY) and count_of(Refund) == 0
 
 

@@ -82,7 +82,7 @@ def test_back_from_the_look_everything_is_still_typed(pages: PageClient, session
     book(session, "Ana Lee")
     sign_in(pages, Role.STAFF)
     typed(pages, groups=["registered", "unpaid"])
-    form = pages.submit("/mail", button="Change").form("/mail")
+    form = pages.submit("/mail", button="Back to the form").form("/mail")
     assert (form["subject"], form["text"], form.values["groups"]) == ("This Friday", TEXT, ["registered", "unpaid"])
 
 

@@ -144,7 +144,7 @@ def test_contact_and_notes(pages: PageClient, paid: str) -> None:
     pages.click("Change name or address")
     page = pages.submit("/contact", button="Continue", email="aroha@new.example", reason=WHY)
     assert facts(page)["Its link"] == "a new one: the old one no longer works"
-    page = do(pages, "/contact", "Change it")
+    page = do(pages, "/contact", "Save name and address")
     row = the(Registration)
     assert row.email == "aroha@new.example" and page.path == f"/admin/registrations/{row.token}" and row.token != paid
 
@@ -164,7 +164,7 @@ def test_the_check_names_what_goes_along_and_what_is_paid_with_it(
     pages.get(f"{mine}/contact")
     page = pages.submit("/contact", button="Continue", email="new@club.example", reason=WHY)
     assert facts(page)["Goes along"] == "Chess: one order has one address"
-    do(pages, "/contact", "Change it")
+    do(pages, "/contact", "Save name and address")
     assert [one.email for one in all_of(Registration)] == ["new@club.example"] * 2
 
 
@@ -186,11 +186,11 @@ def test_a_walk_in_is_given_an_address_afterwards(pages: PageClient, session: Cl
     pages.click("Change name or address")
     page = pages.submit("/contact", button="Continue", name="Hemi Karaka", reason=WHY)
     assert facts(page)["E-mail"] == "None" and facts(page)["Its link"] == "stays as it is"
-    do(pages, "/contact", "Change it")
+    do(pages, "/contact", "Save name and address")
     assert the(Registration).name == "Hemi Karaka"
     pages.click("Change name or address")
     pages.submit("/contact", button="Continue", email="hemi@club.example", reason=WHY)
-    do(pages, "/contact", "Change it")
+    do(pages, "/contact", "Save name and address")
     assert the(Registration).email == "hemi@club.example"
 
 
@@ -205,7 +205,7 @@ def test_second_click_on_a_new_address_leads_to_the_booking(pages: PageClient, p
     pages.get(f"/admin/registrations/{paid}/contact")
     page = pages.submit("/contact", button="Continue", email="aroha@new.example", reason=WHY)
     sent = {**page.form("/contact").values, "step": "do"}
-    do(pages, "/contact", "Change it")
+    do(pages, "/contact", "Save name and address")
     page = pages.post(f"/admin/registrations/{paid}/contact", sent)
     row = the(Registration)
     assert page.path == f"/admin/registrations/{row.token}" and "Nothing was done twice." in page.text

@@ -131,7 +131,7 @@ def test_administrator_gives_a_role_after_a_check(admin: PageClient) -> None:
     page = admin.submit("/role", role="staff", reason="elected treasurer")
     assert page.h1 == "Check the new role of Mere Tūhoe" and person.email in page.text and "elected treasurer" in page.text
     assert the(User, id=person.id).role is Role.NONE
-    assert admin.submit("/role", button="Change").form("/role")["reason"] == "elected treasurer"
+    assert admin.submit("/role", button="Back to the form").form("/role")["reason"] == "elected treasurer"
     admin.submit("/role", role="staff")
     page = admin.submit("/role", button="Give this role")
     assert page.path == f"/admin/people/{person.id}" and "The role of Mere Tūhoe is now: Staff." in page.text

@@ -62,7 +62,7 @@ def test_weekly_sessions_are_listed_then_made_and_shown(pages: PageClient) -> No
     for line in ("Friday 27 March, 6:30 – 8:30 pm Will be made", "Friday 3 April, 6:30 – 8:30 pm Left out",
                  "Friday 10 April, 6:30 – 8:30 pm Will be made", "Friday 17 April, 6:30 – 8:30 pm Will be made"):  # fmt: skip
         assert line in page.text, page.text
-    page = pages.submit("/repeat", button="Change")
+    page = pages.submit("/repeat", button="Back to the form")
     assert (page.h1, page.form("/repeat")["weeks"]) == ("Repeat “Badminton” weekly", "4")
     assert page.form("/repeat")["skip"] == "3/4/2026\n25 December 2026"
     pages.submit("/repeat")

@@ -203,7 +203,7 @@ def registration_contact(token: str) -> ResponseReturnValue:
         along = [(_("Goes along"), _("%(others)s: one order has one address", others=", ".join(page.other_bookings)))]
         rows = [(_("Name"), form.name.data), (_("E-mail"), form.email.data or _("None")), (_("Its link"), link),
                 *(along if moved and page.other_bookings else []), (_("Reason"), form.reason.data), who]  # fmt: skip
-        return Check(_("Check who it is for"), rows, _("Change it"))
+        return Check(_("Check who it is for"), rows, _("Save name and address"))
 
     def act() -> str:
         typed = (form.name.data, form.email.data or page.r.email, form.reason.data)

@@ -1,14 +1,14 @@
 """An index for the newest bookings of all sessions, and for turning their pages.
 
-Revision 0021. Nothing but an index: rows stay as they are, both ways.
+Revision 0022. Nothing but an index: rows stay as they are, both ways.
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0021"
-down_revision = "0020"
+revision = "0022"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 
