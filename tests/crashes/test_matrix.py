@@ -17,6 +17,8 @@ from tests.support.booking import do_not_pause
 from tests.support.stripe import StripeServer
 
 from .all_flows import FLOWS
+from .desk_flows import DESK_FLOWS
+from .flows import FLOWS as MAIN_FLOWS
 from .matrix import Maker, Tally, die_everywhere
 from .world import World
 
@@ -40,9 +42,15 @@ def make(
 
 @pytest.mark.databases("sqlite")
 @pytest.mark.parametrize("webhooks", [True, False], ids=["webhooks", "silence"])
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize("name", MAIN_FLOWS)
 def test_death_at_any_point_is_survived_on_sqlite(name: str, webhooks: bool, make: Maker) -> None:
     survived(die_everywhere(name, webhooks, make, every=EVERY["sqlite"]))
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("name", DESK_FLOWS)
+def test_death_at_any_point_of_what_the_desk_does_is_survived_on_sqlite(name: str, make: Maker) -> None:
+    survived(die_everywhere(name, len(name) % 2 == 1, make, every=EVERY["sqlite"]))
 
 
 @pytest.mark.databases("postgresql")

@@ -70,8 +70,7 @@ class House:
 
     def close_site(self) -> None:
         """End each gunicorn and the workers as an operator would."""
-        for process in [*self._gunicorns, *self._workers]:
-            end(process)
+        end(*self._gunicorns, *self._workers)
         self._gunicorns, self._workers = [], []
 
     def close(self) -> None:
@@ -138,7 +137,7 @@ class House:
 
     def _start_gunicorn(self, which: int) -> subprocess.Popen[bytes]:
         return self._start(
-            "-m", "gunicorn", "wsgi:app", "--worker-class", "gthread", "--workers", "2", "--threads", "4",
+            "-m", "gunicorn", "wsgi:app", "--preload", "--worker-class", "gthread", "--workers", "2", "--threads", "4",
             "--bind", f"127.0.0.1:{self.ports[which]}", "--log-level", "error", on=which,
         )  # fmt: skip
 
@@ -190,14 +189,17 @@ def kill(pid: int) -> None:
         return
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Ask it to stop; insist after a while, with the children that it would leave behind."""
-    children = children_of(process.pid)
-    process.terminate()
-    try:
-        process.wait(15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(10)
-        for child in children:
-            kill(child)
+def end(*processes: subprocess.Popen[bytes]) -> None:
+    """Ask them to stop, all at once; insist after a while, with the children that they would leave behind."""
+    children = {process.pid: children_of(process.pid) for process in processes}
+    for process in processes:
+        process.terminate()
+    until = time.monotonic() + 15
+    for process in processes:
+        try:
+            process.wait(max(0.1, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+            for child in children[process.pid]:
+                kill(child)
