@@ -12,7 +12,19 @@ from typing import Any
 from sqlalchemy import Row, and_, or_, select
 
 from ..extensions import db
-from ..models import AuditEntry, Case, ClubSession, LedgerEntry, Order, OrderItem, OutgoingEmail, Payment, Refund, Registration
+from ..models import (
+    AuditEntry,
+    Case,
+    ClubSession,
+    LedgerEntry,
+    Order,
+    OrderItem,
+    OutgoingEmail,
+    Payment,
+    ProductPurchase,
+    Refund,
+    Registration,
+)
 from ..rules.statuses import RefundStatus
 from . import desk_people
 from .desk_record import MailState
@@ -27,7 +39,9 @@ class OrderPage:
 
     order: Order
     items: Sequence[Row[Any]]
-    """kind, description, unit_amount_cents, quantity, lines; token, status, title and slug of the booking, if it is one."""
+    """kind, description, unit_amount_cents, quantity, lines; token, status and slug of the booking, if it is one; ``opened``: it
+    is a course or a file that its buyer can open.
+    """
     payments: Sequence[Payment]
     refunds: Sequence[Refund]
     entries: Sequence[Row[Any]]
@@ -79,13 +93,16 @@ def page(token: str) -> OrderPage | None:
 
 
 def _items(order_id: int) -> Sequence[Row[Any]]:
+    opened = ProductPurchase.granted_at.is_not(None) & ProductPurchase.revoked_at.is_(None)
     statement = (
         select(
             OrderItem.id, OrderItem.kind, OrderItem.description, OrderItem.unit_amount_cents, OrderItem.quantity, OrderItem.lines,
             OrderItem.registration_id, Registration.token, Registration.status, Registration.name, ClubSession.slug,
+            opened.label("opened"),
         )
         .outerjoin(Registration, Registration.id == OrderItem.registration_id)
         .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
+        .outerjoin(ProductPurchase, ProductPurchase.order_item_id == OrderItem.id)
         .where(OrderItem.order_id == order_id)
     )  # fmt: skip
     return db.session.execute(statement.order_by(OrderItem.id)).all()

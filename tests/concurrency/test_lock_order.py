@@ -14,13 +14,16 @@ from sqlalchemy import select, text
 from app.extensions import db as flask_db
 from app.models import ClubSession, Refund, Registration
 from app.rules.refusals import InvalidInput
-from app.services import bookings, cancelling, health_check, resale, staff_actions
+from app.rules.statuses import ItemKind
+from app.services import baskets, bookings, cancelling, checkout, health_check, resale, staff_actions
+from app.services.items import Buyer, Wanted
 from app.transaction import transaction
 from tests.support.booking import begin, order_of, states, work
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session
 from tests.support.queries import recorded
 from tests.support.rows import all_of, the
+from tests.support.shop import make_file
 
 pytestmark = pytest.mark.databases("postgresql")
 
@@ -32,6 +35,20 @@ def test_paying_locks_order_then_session_then_registration(app: Flask, stripe_si
         stripe_simulator.deliver()
     locked = [statement.split("FROM ")[1].split()[0] for statement in seen if "FOR UPDATE" in statement]
     assert states(token)[:2] == ("paid", "registered") and locked[:3] == ["orders", "club_sessions", "registrations"]
+
+
+def test_paying_locks_order_then_session_then_product_then_purchase(app: Flask, stripe_simulator: Any) -> None:
+    token, lines = None, (Wanted(ItemKind.PRODUCT, make_file()), Wanted(ItemKind.REGISTRATION, make_club_session().slug))
+    for wanted in lines:
+        token = baskets.add(token, wanted, Buyer())
+    checkout.begin_basket(token or "", Buyer("Ana", "ana@example.org"), 2400, "form-of-ana")
+    stripe_simulator.pay()
+    with recorded(flask_db.engine) as seen:
+        stripe_simulator.deliver()
+    locked = [statement.split("FROM ")[1].split()[0] for statement in seen if "FOR UPDATE" in statement]
+    assert [table for table in dict.fromkeys(locked) if table != "vouchers"] == [
+        "orders", "club_sessions", "registrations", "products", "product_purchases",
+    ]  # fmt: skip
 
 
 def test_payment_that_waits_for_the_session_holds_no_registration_somebody_deals_to(app: Flask, stripe_simulator: Any) -> None:

@@ -9,30 +9,27 @@ from flask import Flask
 from sqlalchemy import update
 
 from app import clock as app_clock
-from app.models import AuditEntry, ClubSession, OutgoingEmail, Product, Refund, Registration
+from app.models import AuditEntry, OutgoingEmail, Product, Refund
 from app.rules.products import LastOfProduct, ProductEmpty, ProductNotOnSale, ProductOwned, ProductSoldOut
 from app.rules.refusals import InvalidInput
 from app.rules.statuses import ItemKind
 from app.rules.vouchers import VoucherScope
 from app.services import (
-    baskets,
-    checkout,
     course_pages,
     ending,
     health_check,
     ordering,
     product_files,
     products,
-    winding_up,
 )
 from app.services.items import Buyer, Wanted
 from app.services.products import ProductFields
 from app.transaction import transaction
-from tests.support.booking import balances, order_of, pay_late, taken
+from tests.support.booking import order_of, pay_late
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session, make_user, make_voucher
 from tests.support.parts import come
-from tests.support.rows import all_of, count_of, the
+from tests.support.rows import all_of, the
 from tests.support.shop import (
     STAFF,
     begin_product,
@@ -51,15 +48,6 @@ from tests.support.shop import (
 from tests.support.stripe import StripeSimulator
 
 NOBODY = Buyer()
-
-
-def both(session: ClubSession, slug: str, email: str = "ana@example.org") -> str:
-    """A place and a product in one order, as far as Stripe's page."""
-    buyer, token = Buyer("Ana Lee", email), None
-    for wanted in (Wanted(ItemKind.REGISTRATION, session.slug), Wanted(ItemKind.PRODUCT, slug)):
-        token = baskets.add(token, wanted, NOBODY)
-    assert token is not None
-    return checkout.begin_basket(token, buyer, baskets.view(token, buyer).total_cents, f"form-{email}").order_token
 
 
 def text_of(template: str) -> str:
@@ -147,52 +135,6 @@ def test_somebody_signed_in_is_told_that_they_have_it_and_a_guest_is_not(
     assert has_access(begin_product(slug, person.email)), "typing an address tells nothing of it"
 
 
-def test_mixed_order_loses_the_product_and_keeps_the_place_with_one_mail_for_both(
-    app: Flask, stripe_simulator: StripeSimulator
-) -> None:
-    session, slug = make_club_session(title="Badminton"), make_file(title="Warm-up card")
-    token = both(session, slug)
-    empty(slug)
-    pay_order(stripe_simulator, token)
-    assert (order_of(token).status, the(Registration).status, has_access(token)) == ("paid", "registered", False)
-    assert (the(Refund).amount_cents, the(Refund).order_item_id) == (1200, purchase_of(token).order_item_id)
-    assert balances() == {"stripe:clearing": 1200, "revenue:registration": -1200}
-    assert count_of(OutgoingEmail) == 1
-    text = text_of("confirmation")
-    assert "Your place is confirmed" in text and "Warm-up card could not be had any more" in text and "NZ$12.00" in text
-    assert (taken(session), product(slug).stock_taken, health_check.findings()) == (1, 0, [])
-
-
-def test_mixed_order_loses_the_place_and_keeps_the_product_with_one_mail_for_both(
-    app: Flask, stripe_simulator: StripeSimulator, clock: FakeClock
-) -> None:
-    session, slug = make_club_session(title="Badminton", capacity=1), make_file(title="Warm-up card", stock=3)
-    token = both(session, slug)
-    clock.advance(minutes=36)
-    ending.end_order(order_of(token).id)
-    assert (taken(session), product(slug).stock_taken) == (0, 0)
-    pay_order(stripe_simulator, both(session, make_file(), "ben@example.org"))
-    pay_late(stripe_simulator, token)
-    come(stripe_simulator)
-    assert (order_of(token).status, has_access(token), taken(session)) == ("paid", True, 1)
-    assert (the(Refund).amount_cents, product(slug).stock_taken) == (1200, 1)
-    mine = [mail for mail in all_of(OutgoingEmail, order_id=order_of(token).id) if mail.template != "payment_failed"]
-    assert [mail.template for mail in mine] == ["purchased"]
-    text = mine[0].text_body or ""
-    assert "Badminton could not be had any more" in text and f"/purchases/{purchase_of(token).token}" in text
-    assert health_check.findings() == []
-
-
-@pytest.mark.databases("sqlite")
-def test_session_of_a_mixed_order_is_cancelled_and_the_course_goes_on(app: Flask, stripe_simulator: StripeSimulator) -> None:
-    session, slug = make_club_session(), make_course()
-    token = pay_order(stripe_simulator, both(session, slug))
-    winding_up.cancel_session(session.slug, STAFF, "The hall is closed.")
-    come(stripe_simulator)
-    assert (has_access(token), the(Refund).amount_cents, the(Registration).status) == (True, 1200, "cancelled")
-    assert balances() == {"stripe:clearing": 4500, "revenue:product": -4500} and health_check.findings() == []
-
-
 @pytest.mark.databases("sqlite")
 def test_nothing_empty_is_put_on_sale_and_nothing_on_sale_is_emptied(app: Flask) -> None:
     slug = make_file(published=False)
@@ -241,4 +183,3 @@ def test_doctor_sees_a_count_that_is_wrong(app: Flask, stripe_simulator: StripeS
     with transaction() as db:
         db.execute(update(Product).values(stock_taken=2))
     assert health_check.findings() == ["warm-up-card: counted 2 taken, its purchases add up to 1."]
-

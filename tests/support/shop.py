@@ -6,7 +6,7 @@ import io
 from itertools import count
 from typing import Any
 
-from app.models import CoursePage, OrderItem, Product, ProductFile, ProductPurchase
+from app.models import ClubSession, CoursePage, OrderItem, Product, ProductFile, ProductPurchase
 from app.queries.memberships import Standing
 from app.rules.statuses import ItemKind, ProductKind
 from app.services import baskets, checkout, course_pages, product_files, products
@@ -51,6 +51,15 @@ def begin_product(slug: str, email: str = "ana@example.org", *, user_id: int | N
     wanted = Wanted(ItemKind.PRODUCT, slug)
     token, cents = baskets.add(None, wanted, buyer), baskets.offered(wanted, buyer).total_cents
     return checkout.begin_basket(token, buyer, cents, f"buys-{next(_number)}").order_token
+
+
+def begin_both(session: ClubSession, slug: str, email: str = "ana@example.org") -> str:
+    """A place and a product in one order, as far as Stripe's page; the order's token."""
+    buyer, token = Buyer("Ana Lee", email), None
+    for wanted in (Wanted(ItemKind.REGISTRATION, session.slug), Wanted(ItemKind.PRODUCT, slug)):
+        token = baskets.add(token, wanted, Buyer())
+    assert token is not None
+    return checkout.begin_basket(token, buyer, baskets.view(token, buyer).total_cents, f"form-{email}").order_token
 
 
 def buy(simulator: StripeSimulator, slug: str, email: str = "ana@example.org") -> str:
