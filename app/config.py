@@ -116,8 +116,7 @@ def from_environment(environ: Mapping[str, str] | None = None, *, development: b
     host = urlsplit(site_url).hostname or "localhost"
     return Settings(
         secret_key=env.get("SECRET_KEY", "") or (secrets.token_urlsafe(32) if development else ""),
-        site_url=site_url,
-        site_name=env.get("SITE_NAME", "Muster"),
+        site_url=site_url, site_name=env.get("SITE_NAME", "Muster"),
         site_colour=_colour(env.get("SITE_COLOUR", "#0b6e4f")),
         database_url=_database(env.get("DATABASE_URL", "")),
         stripe_secret_key=stripe_key,
@@ -126,21 +125,19 @@ def from_environment(environ: Mapping[str, str] | None = None, *, development: b
         mail_url=_mail(env.get("MAIL_URL", "")),
         mail_from=_mail_address("MAIL_FROM", env.get("MAIL_FROM", f"{env.get('SITE_NAME', 'Muster')} <no-reply@{host}>")),
         mail_reply_to=_mail_address("MAIL_REPLY_TO", env.get("MAIL_REPLY_TO", "")),
-        currency=_currency(env.get("CURRENCY", "NZD")),
-        time_zone=_time_zone(env.get("TIME_ZONE", "Pacific/Auckland")),
+        currency=_currency(env.get("CURRENCY", "NZD")), time_zone=_time_zone(env.get("TIME_ZONE", "Pacific/Auckland")),
         hold_minutes=_integer(env, "HOLD_MINUTES", 30, 1, 24 * 60 - 10),
         listing_fee_cents=_integer(env, "LISTING_FEE_CENTS", 1200, 0, 10_000_000),
         listing_review=_integer(env, "LISTING_REVIEW", 0, 0, 1) == 1,
         student_domains=_domains(env.get("STUDENT_DOMAINS", "")),
         oidc_issuer=_issuer(env),
         oidc_client_id=env.get("OIDC_CLIENT_ID", ""), oidc_client_secret=env.get("OIDC_CLIENT_SECRET", ""),
-        redis_url=env.get("REDIS_URL", ""), files_dir=str(Path(env.get("FILES_DIR", INSTANCE / "files")).absolute()),
+        redis_url=env.get("REDIS_URL", ""), files_dir=_files_dir(env.get("FILES_DIR", "")),
         trusted_proxies=_integer(env, "TRUSTED_PROXIES", 0, 0, 10),
         metrics_token=env.get("METRICS_TOKEN", ""),
         checkouts_at_once=_integer(env, "CHECKOUTS_AT_ONCE", 24, 1, 1000),
         file_megabytes=_integer(env, "FILE_MEGABYTES", 100, 1, 2000),
-        development=development,
-        checkout_origins=_origins(env.get("CHECKOUT_ORIGINS", ""), base), **_whatsapp(env),
+        development=development, checkout_origins=_origins(env.get("CHECKOUT_ORIGINS", ""), base), **_whatsapp(env),
     )  # fmt: skip
 
 
@@ -277,6 +274,13 @@ def _colour(text: str) -> str:
     if len(digits) != 6 or not set(digits.lower()) <= set("0123456789abcdef"):
         raise SettingsError(f"SITE_COLOUR must be a colour such as #0b6e4f, not {text!r}.")
     return f"#{digits.lower()}"
+
+
+def _files_dir(text: str) -> str:
+    folder = Path(text or INSTANCE / "files").absolute()
+    if folder.resolve().is_relative_to(Path(__file__).resolve().parent / "static"):
+        raise SettingsError("FILES_DIR must not be inside app/static, which is served to everybody.")
+    return str(folder)
 
 
 def _domains(text: str) -> tuple[str, ...]:

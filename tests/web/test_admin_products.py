@@ -33,7 +33,7 @@ def send(pages: PageClient, path: str, content: bytes, name: str, **fields: str)
     return pages.post(path, {**given, "file": (io.BytesIO(content), name)})
 
 
-def test_course_is_made_filled_previewed_and_put_on_sale(desk: PageClient) -> None:
+def test_course_is_made_filled_previewed_and_put_on_sale(app: Flask, desk: PageClient) -> None:
     assert "There is none yet" in desk.get("/admin/products").text
     desk.get("/admin/products/new")
     page = desk.submit("/admin/products/new", kind="course", title="Serve", price="45", member_price="30.00", stock="12")
@@ -46,6 +46,9 @@ def test_course_is_made_filled_previewed_and_put_on_sale(desk: PageClient) -> No
     assert "The page is there." in desk.submit("/pages/new", button="Save").text
     page = send(desk, "/admin/products/serve/files/new", PDF, "grip.pdf", course_page=str(the(CoursePage).id))
     assert "The file is there." in page.text and "on the page “The grip”" in page.text
+    assert desk.click("Preview").h1 == "Serve" and "It is not on sale" in desk.page.text and not desk.page.forms[1:]  # type: ignore[union-attr]
+    assert PageClient(app).get("/products/serve").status == 404
+    desk.get("/admin/products/serve")
     assert "It is on sale." in desk.submit("/publish").text
     assert desk.click("What people see").h1 == "Serve"
     assert "12 left" in desk.get("/products").text

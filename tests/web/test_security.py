@@ -222,6 +222,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     ("MAIL_URL", "http://x"), ("MAIL_URL", "smtp://"), ("MAIL_FROM", "nobody"), ("MAIL_FROM", "a@b.example\nBcc: c@d.example"),
     ("CURRENCY", "XXY"), ("TIME_ZONE", "Middle/Earth"), ("HOLD_MINUTES", "0"), ("HOLD_MINUTES", "half an hour"),
     ("HOLD_MINUTES", "1440"), ("LISTING_FEE_CENTS", "-1"), ("TRUSTED_PROXIES", "yes"), ("STRIPE_API_BASE", "127.0.0.1:4242"),
+    ("FILES_DIR", str(ROOT / "app/static/files")), ("FILE_MEGABYTES", "0"), ("FILE_MEGABYTES", "a lot"),
 ])  # fmt: skip
 def test_value_that_cannot_be_used_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):

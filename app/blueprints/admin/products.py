@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 
 from ...config import current_settings
 from ...queries import desk_products
+from ...queries import products as queries
 from ...queries.desk_products import ProductRow
 from ...rules import money
 from ...rules.refusals import Refusal
@@ -54,6 +55,14 @@ def product(product_slug: str) -> ResponseReturnValue:
     """One with everything in it."""
     row = found(product_slug)
     return render_template("admin/product.html", product=row, contents=desk_products.contents(row.id))
+
+
+@bp.get("/products/<slug:product_slug>/preview")
+@staff_only(Role.STAFF)
+def product_preview(product_slug: str) -> ResponseReturnValue:
+    """The page of one that is not on sale as it would look; nobody but staff sees it."""
+    page = queries.preview(product_slug) or abort(404)
+    return render_template("products/product.html", page=page, owned=None, preview=True)
 
 
 @bp.route("/products/<slug:product_slug>/edit", methods=["GET", "POST"])
