@@ -11,7 +11,7 @@ from app.services import health_check, product_access
 from tests.support.booking import balances
 from tests.support.parts import come
 from tests.support.rows import the
-from tests.support.shop import STAFF, buy, has_access, make_file, product, purchase_of
+from tests.support.shop import STAFF, begin_product, buy, empty, files_of, has_access, make_file, pay_order, product, purchase_of
 from tests.support.stripe import StripeSimulator
 
 ONCE = "a" * 20
@@ -76,3 +76,28 @@ def test_refund_that_fails_after_the_last_one_was_sold_again_oversells_nothing(
     assert (has_access(token), has_access(other), product(slug).stock_taken) == (False, True, 1)
     assert the(Case, kind="refund_failed").closed_at is None, "the money is still owed, and a person knows"
     assert health_check.findings() == []
+
+
+@pytest.mark.databases("sqlite")
+def test_link_stays_good_after_the_refund_when_nothing_revokes_it(
+    app: Flask, stripe_simulator: StripeSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin: money and access both gone to the buyer."""
+    token = buy(stripe_simulator, make_file())
+    monkeypatch.setattr(product_access, "revoke", lambda *_: None)
+    product_access.refund(purchase_of(token).order_item_id, 1200, "Asked by phone", STAFF, once=ONCE)
+    come(stripe_simulator)
+    assert has_access(token) and the(Refund).status == "succeeded"
+
+
+@pytest.mark.databases("sqlite")
+def test_money_is_kept_for_nothing_when_the_content_is_not_looked_at(
+    app: Flask, stripe_simulator: StripeSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The twin of refunding what was emptied meanwhile."""
+    slug = make_file()
+    token = begin_product(slug)
+    empty(slug)
+    monkeypatch.setattr(product_access, "has_content", lambda *_: True)
+    pay_order(stripe_simulator, token)
+    assert has_access(token) and files_of(slug) == [] and balances()["stripe:clearing"] == 1200

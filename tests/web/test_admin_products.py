@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from app import security
 from app.models import AuditEntry, CoursePage, Product, ProductFile, Refund
 from app.rules.statuses import Role
 from tests.support.pages import Page, PageClient
@@ -120,6 +121,14 @@ def test_staff_may_send_a_large_file_and_nobody_else_a_large_body(app: Flask, de
     assert PageClient(app).post(path, {"file": (io.BytesIO(LARGE), "long.pdf")}).status == 413
     assert desk.post("/basket/checkout", {"file": (io.BytesIO(LARGE), "long.pdf")}).status == 413
     assert count_of(ProductFile) == 1
+
+
+def test_large_file_is_refused_even_to_staff_without_the_hook(app: Flask, desk: PageClient) -> None:
+    """The twin: the check of the form's token reads the body under the usual limit."""
+    make_course(title="Serve")
+    app.config["MAX_CONTENT_LENGTH"] = 100_000
+    app.before_request_funcs[None].remove(security._allow_files)
+    assert send(desk, "/admin/products/serve/files/new", LARGE, "long.pdf").status == 413
 
 
 def test_file_is_looked_at_uncounted_replaced_and_removed(desk: PageClient) -> None:
