@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, false, or_
+from sqlalchemy import ColumnElement, Row, Select, false, or_, select
 
 from .desk import Page, count_of, rows_of_page, stream
 
@@ -59,15 +59,13 @@ class Listing:
 
 def page(listing: Listing, wanted: Wanted, number: int = 1) -> Page[Row[Any]]:
     """One page of what is wanted. Two statements."""
-    matching = _matching(listing, wanted)
-    keys = matching.with_only_columns(listing.key, maintain_column_froms=True)
-    rows, number, total = rows_of_page(matching, number, keys=keys)
+    rows, number, total = rows_of_page(_matching(listing, wanted), number, keys=_keys(listing, wanted))
     return Page(rows, number, total)
 
 
 def count(listing: Listing, wanted: Wanted) -> int:
     """How many rows an export of this has. One statement."""
-    return count_of(_matching(listing, wanted))
+    return count_of(_keys(listing, wanted))
 
 
 def every(listing: Listing, wanted: Wanted) -> Iterator[Row[Any]]:
@@ -80,8 +78,18 @@ def words_in(text: str) -> list[str]:
     return text.split()[:MOST_WORDS]
 
 
+def _keys(listing: Listing, wanted: Wanted) -> Select[Any]:
+    """The keys alone. What a row says besides is joined only where something is asked of it: a day is the row's own."""
+    if any((wanted.text, wanted.status, wanted.kind, wanted.provider)):
+        return _matching(listing, wanted).with_only_columns(listing.key, maintain_column_froms=True)
+    return _chosen(select(listing.key), listing, wanted)
+
+
 def _matching(listing: Listing, wanted: Wanted) -> Select[Any]:
-    statement = listing.rows()
+    return _chosen(listing.rows(), listing, wanted)
+
+
+def _chosen(statement: Select[Any], listing: Listing, wanted: Wanted) -> Select[Any]:
     for word in words_in(wanted.text):
         found = or_(*(column.icontains(word, autoescape=True) for column in listing.searched))
         statement = statement.where(or_(found, listing.by_id(word) if listing.by_id else false()))
