@@ -95,6 +95,8 @@ class Quoted:
     time_zone: str = ""
     voucher_id: int | None = None
     """The code that took something off; counted with the order."""
+    takes_promotions: bool = False
+    """Stripe's page may take promotion codes for it, when it is all there is to pay: what ``takes_promotions`` says later."""
     code_saved_cents: int = 0
     """What it took off the whole order: said by the first line alone."""
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ..models import OrderItem
 from ..rules import money
 from ..rules.refusals import InvalidInput, Refusal, words
-from . import items, letters, order_notices, orders, vouchers
+from . import items, letters, order_notices, orders, promotions, vouchers
 from .items import Buyer, OrderKey, Quoted, Recorded, Reserved, Wanted
 from .order_lines import PricedLine
 from .vouchers import Sold
@@ -30,6 +30,8 @@ class Outcome(StrEnum):
     WAITLISTED = "waitlisted"
     APPLIED = "applied"
     RESUMED = "resumed"
+    STANDS = "stands"
+    """There already, at another price than was asked for: its own page says what it costs."""
     ALREADY_IN = "already_in"
 
 
@@ -122,7 +124,10 @@ def write(
     if pays_now:
         metadata = items.merged(line.metadata for line in recorded)
         lines = [line.checkout() for line in _lines(reserved)]
-        payment_id = orders.add_payment(db, order, buyer.address, currency, lines, metadata, now)
+        takes = promotions.taken_by([line.quoted for line in reserved])
+        payment_id = orders.add_payment(
+            db, order, buyer.address, currency, lines, metadata, now, takes_promotions=takes
+        )
         entered = Entered(Outcome.TO_PAY, order.token, payment_id)
     else:
         _begin(db, order, recorded, buyer)

@@ -85,7 +85,8 @@ def add_item(
 
 
 def add_payment(
-    db: Session, order: OrderKey, email: str, currency: str, lines: list[CheckoutLine], metadata: dict[str, str], now: datetime
+    db: Session, order: OrderKey, email: str, currency: str, lines: list[CheckoutLine], metadata: dict[str, str], now: datetime,
+    *, takes_promotions: bool,
 ) -> int:
     """Insert the attempt to pay with its key and exact parameters: the intent that is committed before Stripe is called."""
     settings = current_settings()
@@ -100,7 +101,7 @@ def add_payment(
         cancel_url=f"{base}/cancelled",
         expires_at=expires_at,
         metadata={**metadata, "orderId": order.reference, **_trace()},
-        promotions=promotions.taken_for(db, order.id),
+        promotions=takes_promotions,
     )
     values = {
         "order_id": order.id,
@@ -127,7 +128,8 @@ def add_next_payment(db: Session, order: Order, now: datetime) -> int:
     lines = [line for kept, one in whole for line in order_lines.checkout_lines(kept, one)]
     metadata = merged(handler(item.kind).metadata(db, item) for item in items)
     key = OrderKey(order.id, order.token, order.reference)
-    return add_payment(db, key, order.email, order.currency, lines, metadata, now)
+    takes = promotions.taken_for(db, items)
+    return add_payment(db, key, order.email, order.currency, lines, metadata, now, takes_promotions=takes)
 
 
 def token_of_attempt(db: Session, attempt: str) -> str | None:

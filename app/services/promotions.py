@@ -24,13 +24,18 @@ from ..rules import pricing
 from ..rules.pricing import Reason
 from . import audit, items
 from .amounts import money
+from .items import Quoted
 
 Line = Mapping[str, Any]
 
 
-def taken_for(db: Session, order_id: int) -> bool:
-    """Whether the Checkout of this order, whose lines are written, takes promotion codes."""
-    lines = _lines(db, order_id)
+def taken_by(quoted: Sequence[Quoted]) -> bool:
+    """Whether the first Checkout of an order of these takes promotion codes."""
+    return len(quoted) == 1 and quoted[0].takes_promotions and quoted[0].voucher_id is None
+
+
+def taken_for(db: Session, lines: Sequence[OrderItem]) -> bool:
+    """The same of a later Checkout of an order, by its lines as they were written."""
     if len(lines) != 1 or any("code_note" in line for line in lines[0].lines or []):
         return False
     return items.handler(lines[0].kind).takes_promotions(db, lines[0])

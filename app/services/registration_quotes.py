@@ -52,6 +52,7 @@ def quote(db: Session, wanted: Wanted, buyer: Buyer, now: datetime) -> QuotedPla
     quote = pricing.quote(prices, wanted.quantity, is_member=member, is_student=buyer.standing.is_student, now=now)
     return QuotedPlaces(
         wanted, club_session.title, quote.currency, order_lines.of_quote(club_session.title, quote), club_session.id,
+        takes_promotions=club_session.allow_promotion_codes,
         keeps=True, starts_at=club_session.starts_at, time_zone=club_session.time_zone,
         club_session=club_session, quote=quote, as_member=member, answers=answers,
     )  # fmt: skip

@@ -22,8 +22,9 @@ from ..rules import pricing
 from ..rules.memberships import PlanNotOnSale
 from ..rules.refusals import PriceChanged, Refusal
 from ..rules.statuses import ACTIVE, Entry, ItemKind
+from ..rules.vouchers import normalise
 from ..transaction import retried, transaction
-from . import audit, letters, ordering, orders
+from . import audit, letters, ordering, orders, vouchers
 from .items import Buyer, Quoted, Wanted
 from .ordering import Entered, Outcome
 from .registration_quotes import QuotedPlaces
@@ -120,7 +121,8 @@ def _already_in(db: Session, slug: str, applicant: Applicant, now: datetime) -> 
         return None
     same_form = row.attempt == applicant.attempt  # committed since `_same_form_again` looked
     if same_form or row.token in applicant.known_orders or (row.user_id is not None and row.user_id == applicant.user_id):
-        return Entered(Outcome.RESUMED, row.token)
+        same_code = vouchers.of_order(db, row.id) == normalise(applicant.code)
+        return Entered(Outcome.RESUMED if same_code or same_form else Outcome.STANDS, row.token)
     letters.owe_order_letter(db, "booking_link", row.id, key=f"booking-link:{row.id}:{now:%Y%m%d%H}")
     return Entered(Outcome.ALREADY_IN)
 

@@ -17,7 +17,7 @@ from app.services.memberships import Joiner
 from app.templating import refusal_text
 from app.transaction import transaction
 from tests.concurrency.racing import race, refusals, values
-from tests.support.booking import balances, mails, order_of, work
+from tests.support.booking import applicant, balances, begin, mails, order_of, work
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session, make_free_club_session, make_plan, make_user, make_voucher
 from tests.support.hosting import begin_listing, make_draft, make_host
@@ -256,3 +256,16 @@ def test_last_use_goes_to_one_of_three_forms(app: Flask, stripe_simulator: Strip
     ])  # fmt: skip
     assert len(values(outcomes)) == 1 and refusals(outcomes) == {"VoucherRefused": 2}
     assert (uses(), count_of(Order), count_of(User)) == ((1, 1), 1, 2)
+
+
+def test_booking_that_stands_at_another_price_is_shown_and_not_paid_in_its_place(
+    app: Flask, stripe_simulator: StripeSimulator
+) -> None:
+    """Somebody holds a place and fills in the form again, with a code: Stripe's page would ask for the price of before."""
+    walk, _ = make_club_session(), make_voucher()
+    dear = begin(walk, email="ana@example.org")
+    again = applicant(email="ana@example.org", code="SUMMER", expected_total_cents=900, known_orders=(dear,))
+    assert checkout.begin_registration(walk.slug, again).url.endswith(f"/orders/{dear}")
+    plain = applicant(email="ana@example.org", known_orders=(dear,))
+    assert checkout.begin_registration(walk.slug, plain).url == stripe_simulator.checkout()["url"]
+    assert (count_of(Order), order_of(dear).total_cents, uses()) == (1, 1200, (0, 0))
