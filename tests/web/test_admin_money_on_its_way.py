@@ -9,7 +9,7 @@ from flask import Flask
 
 from app import jobs
 from app.models import Case, Membership, OrderItem, Payment, Registration
-from app.rules.statuses import PaymentState, Role
+from app.rules.statuses import PaymentState, Role, WaitlistPayment
 from app.services import cancelling
 from tests.support.booking import balances, begin, do_not_pause, taken
 from tests.support.factories import make_club_session, make_plan
@@ -95,3 +95,20 @@ def test_a_hold_is_kept_while_stripe_cannot_be_reached(
     pages.submit("/end-hold", button="Continue", reason="Wrong evening")
     page = pages.submit("/end-hold")
     assert "Stripe cannot be reached right now" in page.text and "We go on trying" in page.text and taken(session) == 1
+
+
+def test_a_spot_on_the_waitlist_that_is_paid_upfront_is_ended_as_a_hold_and_not_cancelled(
+    pages: PageClient, stripe_simulator: Any
+) -> None:
+    session = make_club_session(capacity=1, waitlist_capacity=5, waitlist_payment=WaitlistPayment.UPFRONT)
+    begin(session)
+    begin(session, name="Aroha Ngata", accept_waitlist=True)
+    page = pages.get(f"/admin/registrations/{the(Registration, name='Aroha Ngata').token}")
+    assert "End this hold" in page.links and "Cancel this booking" not in page.links
+    page = pages.click("End this hold")
+    assert "The spot on the waitlist is kept until" in page.text
+    page = pages.submit("/end-hold", button="Continue", reason="Wrong evening")
+    assert "a spot on the waitlist" in page.text
+    page = pages.submit("/end-hold")
+    assert "It can no longer be paid, and what it kept is free." in page.text
+    assert the(Registration, name="Aroha Ngata").status == "cancelled" and taken(session) == 1
