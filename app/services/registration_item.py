@@ -169,7 +169,8 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
         if gone_cents >= item.unit_amount_cents * item.quantity:
             back = (Registration.amount_paid_cents <= gone_cents, Registration.payment_status != PaymentState.FREE)
             touched = or_(Registration.amount_paid_cents > 0, Registration.status.in_(ENDED))
-            statement = update(Registration).where(*_own(item), *back, touched).values(payment_status=PaymentState.REFUNDED)
+            owes_nothing = Registration.owed_cents == 0  # asked for more since: that is what it says then
+            statement = update(Registration).where(*_own(item), *back, touched, owes_nothing).values(payment_status=PaymentState.REFUNDED)
             db.execute(statement.execution_options(synchronize_session=False))
 
     def bought_nothing(self, db: Session, item: OrderItem) -> None:

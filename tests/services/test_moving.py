@@ -245,6 +245,17 @@ def test_comp_that_moves_to_a_priced_session_may_be_waived(app: Flask, stripe_si
     assert the(Registration).price_cents == 0 and count_of(Payment) == 0
 
 
+def test_moved_to_a_free_session_and_back_owes_its_price_although_the_first_refund_arrives(
+    app: Flask, stripe_simulator: Any
+) -> None:
+    session, free = make_club_session(), make_free_club_session()
+    row = booked(session, stripe_simulator)
+    moving.move(row.token, free.slug, how(R, -1200), STAFF)
+    moving.move(row.token, session.slug, how(L, 1200, "n" * 20), STAFF)
+    work()
+    assert (the(Refund).status, the(Registration, id=row.id).payment_status) == ("succeeded", "pending")
+
+
 def test_what_was_paid_both_ways_goes_back_both_ways_and_counts_when_the_session_is_cancelled(
     app: Flask, stripe_simulator: Any
 ) -> None:
