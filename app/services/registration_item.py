@@ -170,7 +170,8 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
             back = (Registration.amount_paid_cents <= gone_cents, Registration.payment_status != PaymentState.FREE)
             touched = or_(Registration.amount_paid_cents > 0, Registration.status.in_(ENDED))
             owes_nothing = Registration.owed_cents == 0  # asked for more since: that is what it says then
-            statement = update(Registration).where(*_own(item), *back, touched, owes_nothing).values(payment_status=PaymentState.REFUNDED)
+            mine = update(Registration).where(*_own(item), *back, touched, owes_nothing)
+            statement = mine.values(payment_status=PaymentState.REFUNDED)
             db.execute(statement.execution_options(synchronize_session=False))
 
     def bought_nothing(self, db: Session, item: OrderItem) -> None:
