@@ -41,6 +41,7 @@ def save(stream: IO[bytes], most_megabytes: int) -> Saved:
     name, size, head = secrets.token_hex(16), 0, b""
     decoder, is_text = codecs.getincrementaldecoder("utf-8")(), True
     path = _folder() / f"{name}{NEW}"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         with path.open("xb") as file:
             while chunk := stream.read(CHUNK):
@@ -81,21 +82,22 @@ def discard(name: str) -> None:
 
 
 def path_of(name: str) -> Path | None:
-    """Where its bytes are; None when they are not."""
-    return next((path for suffix in ("", NEW, GONE) if (path := _folder() / f"{name}{suffix}").is_file()), None)
+    """Where its bytes are; None when they are not, or the disk is away."""
+    try:
+        return next((path for suffix in ("", NEW, GONE) if (path := _folder() / f"{name}{suffix}").is_file()), None)
+    except OSError:
+        return None
 
 
 def stale(seconds: int) -> Iterator[str]:
     """The names of files that have been new, or about to go, for so long: what did that has crashed, or is done."""
-    for path in _folder().iterdir():
+    for path in _folder().iterdir() if _folder().is_dir() else ():
         if path.suffix in (NEW, GONE) and time.time() - path.stat().st_mtime > seconds:
             yield path.stem
 
 
 def _folder() -> Path:
-    folder = Path(current_settings().files_dir)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+    return Path(current_settings().files_dir)
 
 
 def _is_text(decoder: codecs.IncrementalDecoder, chunk: bytes) -> bool:

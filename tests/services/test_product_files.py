@@ -179,6 +179,19 @@ def test_full_disk_is_said_and_nothing_is_changed(app: Flask, folder: Path, monk
     assert count_of(ProductFile) == len(names(folder)) == 1
 
 
+def test_folder_that_is_away_is_a_finding_and_no_crash(app: Flask, folder: Path) -> None:
+    assert product_files.clear_away() == 0 and not folder.exists(), "a club that sells no files has no folder for them"
+    slug = make_file(title="Warm-up card", **FREE)
+    token = purchase_of(begin_product(slug)).token
+    folder.rename(folder.with_name("elsewhere"))
+    assert len(health_check.findings()) == 1 and product_files.clear_away() == 0
+    with pytest.raises(PartGone):
+        product_access.download(token, files_of(slug)[0].token, count=True)
+    folder.touch()  # no folder can be made there
+    with pytest.raises(FilesUnavailable):
+        upload(slug)
+
+
 def test_doctor_names_a_file_that_is_not_there(app: Flask, folder: Path) -> None:
     make_file(title="Warm-up card")
     (folder / the(ProductFile).stored_name).unlink()
