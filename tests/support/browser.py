@@ -11,14 +11,18 @@ import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar, cast
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wsgi import ClosingIterator
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 T = TypeVar("T")
 
@@ -57,7 +61,7 @@ def launched() -> Iterator[Browser]:
 def served(app: Flask, listening: socket.socket) -> Iterator[str]:
     """The app behind a threaded server on a socket that already listens; yields its address."""
     host, port = listening.getsockname()
-    server = make_server(host, port, app, threaded=True, request_handler=_Quiet, fd=listening.fileno())
+    server = make_server(host, port, _whole(app), threaded=True, request_handler=_Quiet, fd=listening.fileno())
     server.daemon_threads = False  # wait for requests under way, so that none outlives its test's database
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="live-site")
     thread.start()
@@ -67,6 +71,16 @@ def served(app: Flask, listening: socket.socket) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def _whole(app: Flask) -> WSGIApplication:
+    """The app with each answer read and closed before it is sent: this server leaves a file open when the browser has gone."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        with closing(ClosingIterator(app(environ, start_response))) as parts:
+            return [b"".join(parts)]
+
+    return answer
 
 
 @contextmanager
