@@ -16,8 +16,9 @@ from ...services import baskets, checkout, items
 from ...services.items import Buyer, Wanted
 from ...templating import refusal_text
 from .. import typed_codes, viewer
+from ..buyer_fields import fresh_attempt
 from ..whatsapp_fields import agreed_number, with_whatsapp
-from .forms import AddForm, CheckoutForm, GuestForm, fresh_attempt
+from .forms import AddForm, CheckoutForm, GuestForm
 
 bp = Blueprint("basket", __name__, url_prefix="/basket")
 bp.after_request(keep_private)

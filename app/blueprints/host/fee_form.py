@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import secrets
-
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, IntegerField
-from wtforms.validators import Optional
-from wtforms.widgets import HiddenInput
 
+from ..buyer_fields import AttemptField, ExpectedField
 from ..typed_codes import code_field
-
-ATTEMPT = re.compile(r"[A-Za-z0-9_-]{16,64}")
-
-
-def fresh_attempt() -> str:
-    """A key for one form; the same form sent twice makes one order."""
-    return secrets.token_urlsafe(18)
 
 
 class FeeForm(FlaskForm):
     """Who pays is signed in; the fee is the club's."""
 
-    expected_total_cents = IntegerField(widget=HiddenInput(), validators=[Optional()])
-    attempt = HiddenField(default=fresh_attempt)
+    expected_total_cents = ExpectedField()
+    attempt = AttemptField()
     code = code_field()
-
-    def validate_expected_total_cents(self, field: IntegerField) -> None:
-        """What is no number is no expectation."""
-        if field.data is None:
-            field.errors = []
-
-    def validate_attempt(self, field: HiddenField) -> None:
-        """What is no key of ours is no attempt either: it gets a fresh one."""
-        if not ATTEMPT.fullmatch(field.data or ""):
-            field.data = fresh_attempt()

@@ -16,9 +16,10 @@ from ...services import checkout
 from ...services import hosting as service
 from ...services.club_session_fields import FieldsRefused
 from .. import typed_codes, viewer
+from ..buyer_fields import fresh_attempt
 from ..session_form import ClubSessionForm
 from . import bp, people
-from .fee_form import FeeForm, fresh_attempt
+from .fee_form import FeeForm
 
 __all__ = ["bp", "people"]
 

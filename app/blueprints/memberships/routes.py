@@ -18,8 +18,9 @@ from ...security import public
 from ...services import checkout, membership_sales
 from ...services.memberships import Joiner
 from .. import typed_codes, viewer
+from ..buyer_fields import fresh_attempt
 from ..whatsapp_fields import agreed_number, with_whatsapp
-from .forms import JoinForm, PayForm, fresh_attempt
+from .forms import JoinForm, PayForm
 
 bp = Blueprint("memberships", __name__, url_prefix="/membership")
 
