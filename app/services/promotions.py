@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import Any
 
 from flask_babel import gettext as _  # type: ignore[import-untyped]
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from ..models import Order, OrderItem, Payment, Registration
@@ -73,7 +73,10 @@ def note_price(db: Session, order: Order, item: OrderItem) -> None:
 
 
 def _lines(db: Session, order_id: int) -> Sequence[OrderItem]:
-    return db.execute(select(OrderItem).where(OrderItem.order_id == order_id).order_by(OrderItem.id)).scalars().all()
+    return db.execute(_LINES, {"order_id": order_id}).scalars().all()
+
+
+_LINES = select(OrderItem).where(OrderItem.order_id == bindparam("order_id")).order_by(OrderItem.id)
 
 
 def _plain(item: OrderItem) -> dict[str, Any]:

@@ -54,6 +54,11 @@ LETTERS = {RegistrationStatus.WAITLISTED: "waitlisted", RegistrationStatus.UNDER
 _ITS = Registration.id == bindparam("registration_id")
 _LOCKED = select(Registration).where(_ITS).with_for_update().execution_options(populate_existing=True)
 _STATUS, _SESSION_ID = select(Registration.status).where(_ITS), select(Registration.club_session_id).where(_ITS)
+_ALLOWS = (
+    select(ClubSession.allow_promotion_codes)
+    .join(Registration, Registration.club_session_id == ClubSession.id)
+    .where(_ITS, Registration.order_id == bindparam("order_id"))
+)
 _LOCKED_SESSION = select(ClubSession.status).where(ClubSession.id == _SESSION_ID.scalar_subquery()).with_for_update()
 
 
@@ -221,8 +226,8 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
 
     def takes_promotions(self, db: Session, item: OrderItem) -> bool:
         """By the session's setting, for the booking itself; what a change of it costs more has its price."""
-        allowed = select(ClubSession.allow_promotion_codes).join(Registration, Registration.club_session_id == ClubSession.id)
-        return bool(db.execute(allowed.where(*_own(item))).scalar_one_or_none())
+        own = {"registration_id": item.registration_id, "order_id": item.order_id}
+        return bool(db.execute(_ALLOWS, own).scalar_one_or_none())
 
     def club_session_id(self, db: Session, item: OrderItem) -> int | None:
         return db.execute(_SESSION_ID, {"registration_id": item.registration_id}).scalar_one_or_none()
