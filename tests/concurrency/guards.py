@@ -5,12 +5,13 @@ Called by the twins of the races, in this process and in those of `buyer`. Nothi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from sqlalchemy import Select, event, inspect, select, text, update
+from sqlalchemy import event, inspect, select, text, update
 from sqlalchemy.orm import Session
 
 from app import transaction as app_transaction
@@ -19,6 +20,7 @@ from app.models import ClubSession
 from app.services import places
 
 CHECK = "never_oversold"
+FOR_UPDATE = re.compile(r" FOR UPDATE(?: OF \w+(?:, \w+)*)?(?: SKIP LOCKED| NOWAIT)?\s*$")
 
 
 @contextmanager
@@ -75,8 +77,17 @@ def deferred_begin() -> Iterator[None]:
 @contextmanager
 def without_row_locks() -> Iterator[None]:
     """No SELECT … FOR UPDATE anywhere; on SQLite no BEGIN IMMEDIATE, which is what locks there."""
-    with drivers_own_transactions(), patch.object(Select, "with_for_update", lambda self, **_options: self):
-        yield
+    engine = db.engine
+
+    def unlocked(_connection: Any, _cursor: Any, sql: str, parameters: Any, *_more: Any) -> tuple[str, Any]:
+        return FOR_UPDATE.sub("", sql), parameters
+
+    with drivers_own_transactions():
+        event.listen(engine, "before_cursor_execute", unlocked, retval=True)
+        try:
+            yield
+        finally:
+            event.remove(engine, "before_cursor_execute", unlocked)
 
 
 @contextmanager

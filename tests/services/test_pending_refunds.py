@@ -141,7 +141,7 @@ def test_persons_page_says_that_the_refund_failed_until_it_is_paid_otherwise(app
     failed_refunds.paid_by_hand(failed, "user:1", means=Means.CASH)
     after = orders.page(token)
     assert before is not None and before.refund_failed and before.refunded_cents == 0
-    assert after is not None and not after.refund_failed and after.by_hand_cents == 1200
+    assert after is not None and not after.refund_failed and after.back.hand_cents == 1200
 
 
 def test_two_clicks_book_one_payment_back(app: Flask, failed: int) -> None:

@@ -96,6 +96,8 @@ def opened(browser: Browser, address: str, *, javascript: bool = False, width: i
     try:
         yield page
     finally:
+        if (copy := _copies.pop(context, None)) is not None:
+            copy.context.close()
         context.close()
     if complaints:
         raise AssertionError("the browser complained:\n- " + "\n- ".join(complaints))
@@ -125,7 +127,6 @@ def _copy_beside(page: Page) -> Page:
     if context not in _copies:
         beside = browser.new_context()
         beside.set_default_timeout(TIMEOUT)
-        context.on("close", lambda _: beside.close())
         _copies[context] = beside.new_page()
         _copies[context].route("**/*.js", lambda route: route.abort())
     copy = _copies[context]
