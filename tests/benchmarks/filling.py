@@ -28,7 +28,7 @@ BATCH = 5_000
 @contextmanager
 def database(run: Run, kind: str, directory: Path) -> Iterator[str]:
     """The URL of a fresh, migrated database."""
-    directory.mkdir(exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         made = sqlite_database(run, directory) if kind == "sqlite" else postgres_database(run, "benchmarks")
         yield stack.enter_context(made)
