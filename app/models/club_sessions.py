@@ -29,6 +29,7 @@ class ClubSession(Base):
         sa.CheckConstraint("max_places >= 1", name="max_places"),
         sa.CheckConstraint("refund_percent BETWEEN 0 AND 100 AND refund_fee_cents >= 0", name="refund_terms"),
         sa.Index("ix_club_sessions_status_starts_at", "status", "starts_at"),
+        sa.Index("ix_club_sessions_status_ends_at", "status", "ends_at"),
     )
 
     id: Mapped[Id]

@@ -74,11 +74,11 @@ def _problems(now: datetime, drafts: Sequence[SessionLine]) -> Problems:
         .where(OutgoingEmail.sent_at.is_(None), OutgoingEmail.failed_at.is_not(None)),
         "stuck": select(func.count()).select_from(Payment).where(Payment.status.in_(unpaid), Payment.expires_at < now - STUCK),
     }
+    to_come = select(ClubSession.id).where(ClubSession.starts_at > now)  # and not by all bookings there ever were
     counts["applications"] = (
         select(func.count())
         .select_from(Registration)
-        .join(ClubSession, ClubSession.id == Registration.club_session_id)
-        .where(Registration.status == RegistrationStatus.UNDER_REVIEW, ClubSession.starts_at > now)
+        .where(Registration.club_session_id.in_(to_come), Registration.status == RegistrationStatus.UNDER_REVIEW)
     )
     waiting = (Listing.review == ReviewState.WAITING, ClubSession.status == SessionStatus.DRAFT, ClubSession.starts_at > now)
     of_hosts = select(func.count()).select_from(Listing).join(ClubSession, ClubSession.id == Listing.club_session_id)
