@@ -13,10 +13,10 @@ from enum import StrEnum
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from ..models import Order, OrderItem, Payment
+from ..models import Order, Payment
 from ..rules.refusals import OrderNotOpen
 from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus
-from . import audit, items, ledger, letters, orders
+from . import audit, items, ledger, letters, order_lines, orders
 
 
 class Means(StrEnum):
@@ -39,7 +39,7 @@ def settle(db: Session, order: Order, means: Means | None, actor: str, now: date
     if ended or db.execute(unsettled).first() is not None:
         raise OrderNotOpen
     payment_id = _record(db, order, means, now) if means is not None and order.total_cents else None
-    bought = db.execute(select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.id)).scalars().all()
+    bought = order_lines.of_order(db, order.id)
     for item in bought:
         handler = items.handler(item.kind)
         if not handler.fulfil(db, item, actor, now):

@@ -19,7 +19,7 @@ from ..integrations.payments import Checkout, CheckoutStatus
 from ..models import Order, OrderItem, Payment
 from ..rules import holds
 from ..rules.statuses import PAYMENT_MOVES, UNSETTLED, OrderStatus, PaymentStatus, sources
-from . import audit, baskets, cases, items, ledger, letters, orders, promotions, refunds, releasing
+from . import audit, baskets, cases, items, ledger, letters, order_lines, orders, promotions, refunds, releasing
 from .writes import moved
 
 
@@ -141,7 +141,7 @@ def _capture(db: Session, order: Order, payment: Payment, checkout: Checkout, ac
 
 def _fulfil(db: Session, order: Order, payment: Payment, captured: int, actor: str, now: datetime) -> Applied:
     """Each item fulfils itself; what cannot be had any more is refunded, the rest is kept."""
-    bought = db.execute(_BOUGHT, {"order_id": order.id}).scalars().all()
+    bought = order_lines.of_order(db, order.id)
     had, lost = [], []
     for item in bought:
         handler = items.handler(item.kind)
@@ -170,9 +170,6 @@ def _fulfil(db: Session, order: Order, payment: Payment, captured: int, actor: s
         db, letter, order.id, key=f"order:{order.id}", refund_cents=back or None, lost=[item.id for item in lost]
     )
     return Applied.FULFILLED
-
-
-_BOUGHT = select(OrderItem).where(OrderItem.order_id == bindparam("order_id")).order_by(OrderItem.id)
 
 
 def _owe_lines_back(db: Session, payment: Payment, lost: Sequence[OrderItem], actor: str) -> int:

@@ -9,8 +9,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from flask_babel import gettext as _  # type: ignore[import-untyped]
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
 
 from ..integrations.payments import CheckoutLine
+from ..models import OrderItem
 from ..rules.memberships import Price
 from ..rules.pricing import Quote, Reason
 from .amounts import price_reason
@@ -83,3 +86,11 @@ def checkout_lines(kept: list[dict[str, Any]] | None, whole: CheckoutLine) -> li
 
 def _note(line: dict[str, Any]) -> str:
     return said(line["note"], line.get("code_note", ""))
+
+
+def of_order(db: Session, order_id: int) -> Sequence[OrderItem]:
+    """The items of an order, in the order they were written. One statement, made once."""
+    return db.execute(_OF_ORDER, {"order_id": order_id}).scalars().all()
+
+
+_OF_ORDER = select(OrderItem).where(OrderItem.order_id == bindparam("order_id")).order_by(OrderItem.id)

@@ -123,7 +123,7 @@ def _trace() -> dict[str, str]:
 
 def add_next_payment(db: Session, order: Order, now: datetime) -> int:
     """Another attempt to pay the same, unchanged order, when the one before can no longer be paid."""
-    items = db.execute(select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.id)).scalars().all()
+    items = order_lines.of_order(db, order.id)
     whole = [(item.lines, CheckoutLine(item.description, item.unit_amount_cents, item.quantity)) for item in items]
     lines = [line for kept, one in whole for line in order_lines.checkout_lines(kept, one)]
     metadata = merged(handler(item.kind).metadata(db, item) for item in items)

@@ -16,13 +16,13 @@ from itertools import groupby
 from typing import Any
 
 from flask_babel import gettext as _  # type: ignore[import-untyped]
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from ..models import Order, OrderItem, Payment, Registration
 from ..rules import pricing
 from ..rules.pricing import Reason
-from . import audit, items
+from . import audit, items, order_lines
 from .amounts import money
 from .items import Quoted
 
@@ -53,7 +53,7 @@ def book(db: Session, order: Order, payment: Payment, discount_cents: int, actor
     """This payment is what pays the order: its line and total become what was paid. The order's row is locked."""
     if not payment.takes_promotions or discount_cents == order.promotion_cents:
         return
-    [item] = _lines(db, order.id)
+    [item] = order_lines.of_order(db, order.id)
     before = [_whole(line) for line in item.lines or [_plain(item)]]
     lines = [made for line in _spread(before, discount_cents, order.currency) for made in line]
     total = payment.amount_cents - discount_cents
@@ -70,13 +70,6 @@ def note_price(db: Session, order: Order, item: OrderItem) -> None:
         own = (Registration.id == item.registration_id, Registration.order_id == order.id)
         price = {"price_cents": item.unit_amount_cents * item.quantity}
         db.execute(update(Registration).where(*own).values(price).execution_options(synchronize_session=False))
-
-
-def _lines(db: Session, order_id: int) -> Sequence[OrderItem]:
-    return db.execute(_LINES, {"order_id": order_id}).scalars().all()
-
-
-_LINES = select(OrderItem).where(OrderItem.order_id == bindparam("order_id")).order_by(OrderItem.id)
 
 
 def _plain(item: OrderItem) -> dict[str, Any]:

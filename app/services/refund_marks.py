@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ..models import OrderItem, Payment, Refund, Registration
 from ..rules.statuses import PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
-from . import items
+from . import items, order_lines
 
 GONE = (RefundStatus.PENDING, RefundStatus.SUCCEEDED)
 """Refunds that Stripe has taken on: the money has left us."""
@@ -22,7 +22,7 @@ def mark(db: Session, refund: Refund, actor: str) -> None:
         _line(db, db.execute(select(OrderItem).where(OrderItem.id == refund.order_item_id)).scalar_one(), actor)
         return
     order_id = db.execute(select(Payment.order_id).where(Payment.id == refund.payment_id)).scalar_one()
-    lines = db.execute(select(OrderItem).where(OrderItem.order_id == order_id).order_by(OrderItem.id)).scalars().all()
+    lines = order_lines.of_order(db, order_id)
     if _kept_cents(db, order_id) > 0:
         for item in lines:
             _line(db, item, actor)

@@ -4,12 +4,11 @@ and ending.
 
 from __future__ import annotations
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ..models import Order, OrderItem
+from ..models import Order
 from ..rules.statuses import OrderStatus
-from . import audit, items, orders, vouchers
+from . import audit, items, order_lines, orders, vouchers
 
 
 def release_order(db: Session, order: Order, ended: OrderStatus, actor: str) -> bool:
@@ -19,7 +18,7 @@ def release_order(db: Session, order: Order, ended: OrderStatus, actor: str) -> 
     """
     if order.status is OrderStatus.PAID or not orders.move(db, order.id, ended, hold_expires_at=None, locks_more=True):
         return False
-    kept = db.execute(select(OrderItem).where(OrderItem.order_id == order.id).order_by(OrderItem.id)).scalars().all()
+    kept = order_lines.of_order(db, order.id)
     for item in kept:
         items.handler(item.kind).release(db, item, ended, actor)
     vouchers.settle(db, order.id)
