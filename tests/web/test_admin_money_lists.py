@@ -200,7 +200,7 @@ def test_refund_that_failed_shows_why(pages: PageClient, badminton: ClubSession)
         refund = db.get_one(Refund, the(Refund).id)
         refund.status, refund.last_error = RefundStatus.FAILED, "expired_or_canceled_card"
     (row,) = rows_of(pages.get("/admin/money/refunds?status=failed"))
-    assert "Failed" in row and "expired_or_canceled_card" in row
+    assert "Failed" in row and "the card has expired or was cancelled" in row
 
 
 @pytest.mark.databases("sqlite")
