@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -63,14 +64,19 @@ def findings() -> list[Finding]:
 
 def _migrations() -> Finding | None:
     """The database is at the newest revision, or which command brings it there."""
-    directory = current_app.extensions["migrate"].directory
-    head = ScriptDirectory(directory).get_current_head()
+    head = _newest(current_app.extensions["migrate"].directory)
     with db.engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
     if current == head:
         return None
     text = words("The database is at revision %(current)s, the code at %(head)s. Run: flask --app wsgi db upgrade")
     return Finding(text, current=current or "none", head=head)
+
+
+@cache
+def _newest(directory: str) -> str | None:
+    """The newest revision that this process's code knows: read once, for reading compiles every migration."""
+    return ScriptDirectory(directory).get_current_head()
 
 
 def _counters() -> list[Finding]:
