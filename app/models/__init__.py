@@ -11,13 +11,13 @@ from .booking_notes import BookingNote
 from .cases import Case
 from .club_sessions import ClubSession
 from .comparison_requests import ComparisonRequest
-from .ledger import LedgerEntry
+from .ledger import LedgerBalance, LedgerEntry
 from .listings import HostRole, Listing, ListingPurchase
 from .memberships import Membership, MembershipPlan
 from .orders import Order, OrderItem
 from .outgoing_emails import OutgoingEmail
 from .outgoing_notices import OutgoingNotice
-from .payments import Payment, Refund
+from .payments import PAYMENT_UNSETTLED, REFUND_UNSETTLED, Payment, Refund
 from .products import CoursePage, Product, ProductFile, ProductPurchase
 from .questions import Question
 from .reconciliations import Reconciliation
@@ -28,6 +28,8 @@ from .users import User
 from .vouchers import Voucher, VoucherUse
 
 __all__ = [
+    "PAYMENT_UNSETTLED",
+    "REFUND_UNSETTLED",
     "AccountIdentity",
     "AccountToken",
     "Announcement",
@@ -40,6 +42,7 @@ __all__ = [
     "ComparisonRequest",
     "CoursePage",
     "HostRole",
+    "LedgerBalance",
     "LedgerEntry",
     "Listing",
     "ListingPurchase",

@@ -11,13 +11,17 @@ from ..extensions import Base
 from .columns import CreatedAt, Email, Id, Json, Moment
 
 _OWED = sa.text("sent_at IS NULL AND failed_at IS NULL")
+_FAILED = sa.text("failed_at IS NOT NULL")
 
 
 class OutgoingEmail(Base):
     """``context`` freezes what the mail says; subject and bodies are filled in from it before the first try."""
 
     __tablename__ = "outgoing_emails"
-    __table_args__ = (sa.Index("ix_outgoing_emails_due", "next_attempt_at", sqlite_where=_OWED, postgresql_where=_OWED),)
+    __table_args__ = (
+        sa.Index("ix_outgoing_emails_due", "next_attempt_at", sqlite_where=_OWED, postgresql_where=_OWED),
+        sa.Index("ix_outgoing_emails_failed", "failed_at", sqlite_where=_FAILED, postgresql_where=_FAILED),
+    )
 
     id: Mapped[Id]
     dedupe_key: Mapped[str] = mapped_column(sa.String(160), unique=True)

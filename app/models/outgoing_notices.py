@@ -11,13 +11,17 @@ from ..extensions import Base
 from .columns import CreatedAt, Id, Json, Moment
 
 _OWED = sa.text("sent_at IS NULL AND failed_at IS NULL")
+_FAILED = sa.text("failed_at IS NOT NULL")
 
 
 class OutgoingNotice(Base):
     """``context`` freezes what the notice says. It holds no number: that is the booking's or the order's, with the consent."""
 
     __tablename__ = "outgoing_notices"
-    __table_args__ = (sa.Index("ix_outgoing_notices_due", "next_attempt_at", sqlite_where=_OWED, postgresql_where=_OWED),)
+    __table_args__ = (
+        sa.Index("ix_outgoing_notices_due", "next_attempt_at", sqlite_where=_OWED, postgresql_where=_OWED),
+        sa.Index("ix_outgoing_notices_failed", "failed_at", sqlite_where=_FAILED, postgresql_where=_FAILED),
+    )
 
     id: Mapped[Id]
     dedupe_key: Mapped[str] = mapped_column(sa.String(160), unique=True)

@@ -11,8 +11,12 @@ from ..extensions import Base
 from ..rules.statuses import UNSETTLED, PaymentStatus, RefundStatus
 from .columns import CreatedAt, Currency, Id, Json, Moment, any_of, status_column
 
+_REFUND_OPEN = (RefundStatus.REQUESTED, RefundStatus.PENDING)
 _UNSETTLED = sa.text(any_of("status", UNSETTLED))
-_REFUND_UNSETTLED = sa.text(any_of("status", [RefundStatus.REQUESTED, RefundStatus.PENDING]))
+_REFUND_UNSETTLED = sa.text(any_of("status", _REFUND_OPEN))
+PAYMENT_UNSETTLED = sa.text(any_of("payments.status", UNSETTLED))
+REFUND_UNSETTLED = sa.text(any_of("refunds.status", _REFUND_OPEN))
+"""Conditions written out instead of given as parameters: only then SQLite goes by the small indexes of what is not settled."""
 
 
 class Payment(Base):

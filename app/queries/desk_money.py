@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select
 from ..extensions import db
 from ..models import Case, ClubSession, ComparisonRequest, LedgerEntry, Reconciliation
 from ..rules.statuses import ComparisonOutcome
-from . import webhooks
+from . import books_forward, webhooks
 
 _L = LedgerEntry
 CLEARING, CASH, BANK, OWED, FEES = "stripe:clearing", "cash:desk", "bank:account", "owed:refunds", "fees:stripe"
@@ -150,7 +150,7 @@ class Standing:
 
 
 def books(period: Period) -> list[Books]:
-    """The books of the period, one for each currency. Three statements."""
+    """The books of the period, one for each currency. Four statements."""
     found: defaultdict[str, Books] = defaultdict(lambda: Books(""))
     moves = _moves(period)
     for row in moves:
@@ -187,21 +187,8 @@ def _within(period: Period) -> ColumnElement[bool]:
 
 def _moves(period: Period) -> Sequence[Row[Any]]:
     """What went from where to where, before the period and in it."""
-    before, within = _L.created_at < period.begins_at, _L.created_at >= period.begins_at
-    of_refund = _L.refund_id.is_not(None)
-    return db.session.execute(
-        select(
-            _L.debit_account.label("debit"),
-            _L.credit_account.label("credit"),
-            _L.currency,
-            of_refund.label("of_refund"),
-            func.coalesce(func.sum(case((before, _L.amount_cents))), 0).label("before"),
-            func.coalesce(func.sum(case((within, _L.amount_cents))), 0).label("cents"),
-            func.count(case((within, _L.id))).label("number"),
-        )
-        .where(_L.created_at < period.ends_at)
-        .group_by(_L.debit_account, _L.credit_account, _L.currency, of_refund)
-    ).all()
+    carried_at = books_forward.carried(period.begins_at)
+    return db.session.execute(books_forward.moves(carried_at, period.ends_at, period.begins_at)).all()
 
 
 def _sum_up(books: Books, row: Row[Any]) -> None:

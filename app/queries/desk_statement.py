@@ -1,7 +1,7 @@
 """The treasurer's statement of a period: each account's opening, what moved, closing, and the proof that it adds up.
 
 Called by the admin blueprint. Balances are signed as accountants sign them: what we have and what it costs is positive (debit),
-what we took and owe is negative (credit), so that all of them sum to zero. Five statements.
+what we took and owe is negative (credit), so that all of them sum to zero. Six statements.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Statement:
 
 
 def statements(period: Period) -> list[Statement]:
-    """The statement of the period, one for each currency. Three statements of SQL."""
+    """The statement of the period, one for each currency. Four statements of SQL."""
     return [Statement(books.currency, [_signed(line) for line in books.accounts], books) for books in desk_money.books(period)]
 
 

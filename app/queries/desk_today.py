@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 
 from ..extensions import db
-from ..models import Case, ClubSession, Listing, OutgoingEmail, Payment, Registration
+from ..models import PAYMENT_UNSETTLED, Case, ClubSession, Listing, OutgoingEmail, Payment, Registration
 from ..rules.statuses import PaymentStatus, RegistrationStatus, ReviewState, SessionStatus
 from . import desk_sessions, due_work, webhooks
 from .desk_sessions import SessionLine
@@ -72,7 +72,9 @@ def _problems(now: datetime, drafts: Sequence[SessionLine]) -> Problems:
         "mails": select(func.count())
         .select_from(OutgoingEmail)
         .where(OutgoingEmail.sent_at.is_(None), OutgoingEmail.failed_at.is_not(None)),
-        "stuck": select(func.count()).select_from(Payment).where(Payment.status.in_(unpaid), Payment.expires_at < now - STUCK),
+        "stuck": select(func.count())
+        .select_from(Payment)
+        .where(PAYMENT_UNSETTLED, Payment.status.in_(unpaid), Payment.expires_at < now - STUCK),
     }
     to_come = select(ClubSession.id).where(ClubSession.starts_at > now)  # and not by all bookings there ever were
     counts["applications"] = (

@@ -10,11 +10,10 @@ from sqlalchemy import func, or_, select
 
 from ..config import current_settings
 from ..extensions import db
-from ..models import Order, OutgoingEmail, Payment, Refund, SessionChange, StripeEvent
-from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus, RefundStatus
+from ..models import PAYMENT_UNSETTLED, REFUND_UNSETTLED, Order, OutgoingEmail, Payment, Refund, SessionChange, StripeEvent
+from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus
 from . import notices_due, webhooks
 
-UNSENT = (RefundStatus.REQUESTED, RefundStatus.PENDING)
 EVENT_TRIES = 20
 """An event that was tried so often is a case by now, and not due any more (services.stripe_inbox.MAX_ATTEMPTS)."""
 
@@ -33,8 +32,8 @@ def ages(now: datetime) -> dict[str, int]:
         "holds": select(func.min(Order.hold_expires_at)).where(
             Order.status == OrderStatus.PENDING, ~undecided.exists()
         ),
-        "payments": select(func.min(Payment.next_check_at)).where(Payment.status.in_(UNSETTLED)),
-        "refunds": select(func.min(Refund.next_attempt_at)).where(Refund.status.in_(UNSENT)),
+        "payments": select(func.min(Payment.next_check_at)).where(PAYMENT_UNSETTLED),
+        "refunds": select(func.min(Refund.next_attempt_at)).where(REFUND_UNSETTLED),
         "events": select(func.min(StripeEvent.created_at)).where(
             StripeEvent.processed_at.is_(None), StripeEvent.attempts < EVENT_TRIES
         ),

@@ -8,6 +8,7 @@ from . import (
     comparing,
     holds,
     item_kinds,
+    ledger_balances,
     letters,
     membership_reminders,
     notices,
@@ -46,6 +47,7 @@ def register() -> None:
     jobs.register_scan("free places dealt", winding_up.deal_free_places)
     jobs.register_scan("comparisons asked for", comparing.run_asked)
     jobs.register_scan("books compared", reconciling.reconcile_if_due)
+    jobs.register_scan("books carried forward", ledger_balances.carry_forward)
     jobs.register_scan("memberships ending", membership_reminders.remind_due)
     jobs.register_scan("baskets forgotten", old_baskets.forget_old)
     jobs.register_scan("files cleared away", product_files.clear_away)

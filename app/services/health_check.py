@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from .. import clock
@@ -30,8 +31,8 @@ from ..models import (
 from ..queries import due_work, notices_due, webhooks
 from ..rules.refusals import words
 from ..rules.self_check import Finding
-from ..rules.statuses import TAKEN, WAITING, PaymentStatus, RefundStatus
-from . import ledger
+from ..rules.statuses import TAKEN, WAITING, PaymentStatus, RefundStatus, SessionStatus
+from . import ledger, ledger_balances
 
 LATE_SECONDS = 15 * 60
 DATABASE = Finding(words("Database and migrations"))
@@ -46,12 +47,15 @@ class Group:
     findings: list[Finding]
 
 
-def groups() -> list[Group]:
-    """Every check of the database with its findings; when it does not answer or is of another revision, that alone."""
+def groups(since: datetime | None = None) -> list[Group]:
+    """Every check of the database with its findings; when it does not answer or is of another revision, that alone.
+
+    ``since``: sessions, payments and refunds of that time on, so that the check takes no longer as the past grows.
+    """
     try:
         if problem := _migrations():
             return [Group(DATABASE, [problem])]
-        return [Group(DATABASE, []), *(Group(name, check()) for name, check in CHECKS)]
+        return [Group(DATABASE, []), *(Group(name, check(since)) for name, check in CHECKS)]
     except SQLAlchemyError as error:
         text = words("DATABASE_URL: the database does not answer (%(error)s).")
         return [Group(DATABASE, [Finding(text, error=type(error).__name__)])]
@@ -79,15 +83,18 @@ def _newest(directory: str) -> str | None:
     return ScriptDirectory(directory).get_current_head()
 
 
-def _counters() -> list[Finding]:
+def _counters(since: datetime | None) -> list[Finding]:
     """places_taken and waitlist_taken equal what the registrations add up to (promise 1)."""
     taken = func.coalesce(func.sum(case((Registration.status.in_(TAKEN), Registration.places), else_=0)), 0)
     waiting = func.coalesce(func.sum(case((Registration.status.in_(WAITING), Registration.places), else_=0)), 0)
+    every = ClubSession.status.in_(list(SessionStatus))  # the index by end begins with the status
+    checked = (every, ClubSession.ends_at >= since) if since else ()
     rows = db.session.execute(
         select(
             ClubSession.slug, ClubSession.places_taken, ClubSession.waitlist_taken, taken.label("taken"), waiting.label("waiting")
         )
         .outerjoin(Registration, Registration.club_session_id == ClubSession.id)
+        .where(*checked)
         .group_by(ClubSession.id)
         .having((ClubSession.places_taken != taken) | (ClubSession.waitlist_taken != waiting))
     ).all()
@@ -100,7 +107,7 @@ def _counters() -> list[Finding]:
     ]
 
 
-def _codes() -> list[Finding]:
+def _codes(_since: datetime | None) -> list[Finding]:
     """The uses of a code equal the orders that used it and did not give it back."""
     used = func.count(VoucherUse.id)
     live = (VoucherUse.voucher_id == Voucher.id) & VoucherUse.returned_at.is_(None)
@@ -114,7 +121,7 @@ def _codes() -> list[Finding]:
     return [Finding(text, code=row.code, uses=row.uses, used=row.used) for row in rows]
 
 
-def _stock() -> list[Finding]:
+def _stock(_since: datetime | None) -> list[Finding]:
     """What is taken of a product equals the purchases that keep one (promise 1)."""
     kept = func.count(ProductPurchase.order_item_id)
     rows = db.session.execute(
@@ -127,7 +134,7 @@ def _stock() -> list[Finding]:
     return [Finding(text, slug=row.slug, taken=row.stock_taken, kept=row.kept) for row in rows]
 
 
-def _files() -> list[Finding]:
+def _files(_since: datetime | None) -> list[Finding]:
     """Each file that people pay for is there."""
     rows = db.session.execute(
         select(ProductFile.name, ProductFile.stored_name, Product.slug).join(Product, Product.id == ProductFile.product_id)
@@ -136,7 +143,7 @@ def _files() -> list[Finding]:
     return [Finding(text, slug=row.slug, name=row.name) for row in rows if file_store.path_of(row.stored_name) is None]
 
 
-def _money() -> list[Finding]:
+def _money(since: datetime | None) -> list[Finding]:
     """No payment gives back more than it took (promise 4); at most one captured and unrefunded payment an order (promise 3)."""
     back = func.coalesce(
         select(func.sum(Refund.amount_cents))
@@ -144,15 +151,17 @@ def _money() -> list[Finding]:
         .scalar_subquery(),
         0,
     )
-    over = select(func.count()).select_from(Payment).where(back > Payment.captured_cents)
+    over = select(func.count()).select_from(Payment).where(*_moved(since), back > Payment.captured_cents)
     kept = select(Payment.order_id).where(Payment.status == PaymentStatus.SUCCEEDED, back < Payment.captured_cents)
+    if since:
+        kept = kept.where(Payment.order_id.in_(select(Payment.order_id).where(Payment.paid_at >= since)))
     twice = select(func.count()).select_from(kept.group_by(Payment.order_id).having(func.count() > 1).subquery())
     refunded, double = db.session.execute(select(over.scalar_subquery(), twice.scalar_subquery())).one()
     found = [Finding(words("%(number)s payments gave back more than they took."), number=refunded)] if refunded else []
     return [*found, *([Finding(words("%(number)s orders keep two payments."), number=double)] if double else [])]
 
 
-def _ledger() -> list[Finding]:
+def _ledger(since: datetime | None) -> list[Finding]:
     """What the books say came in with each payment is what was captured, and what left with each refund what was sent."""
     came = (
         select(func.coalesce(func.sum(LedgerEntry.amount_cents), 0))
@@ -166,15 +175,28 @@ def _ledger() -> list[Finding]:
         .scalar_subquery()
     )
     sent = Refund.status.in_([RefundStatus.PENDING, RefundStatus.SUCCEEDED])
-    payments = select(func.count()).select_from(Payment).where(came != Payment.captured_cents)
-    refunds = select(func.count()).select_from(Refund).where(sent, went != Refund.amount_cents)
+    made = (Refund.created_at >= since,) if since else ()
+    payments = select(func.count()).select_from(Payment).where(*_moved(since), came != Payment.captured_cents)
+    refunds = select(func.count()).select_from(Refund).where(sent, *made, went != Refund.amount_cents)
     wrong, wrong_refunds = db.session.execute(select(payments.scalar_subquery(), refunds.scalar_subquery())).one()
     paid = words("Ledger: %(number)s payments are not in the books as they were captured.")
     back = words("Ledger: %(number)s refunds are not in the books as they were sent.")
-    return [Finding(text, number=number) for text, number in ((paid, wrong), (back, wrong_refunds)) if number]
+    found = [Finding(text, number=number) for text, number in ((paid, wrong), (back, wrong_refunds)) if number]
+    if not since and (wrong_at := ledger_balances.differs()) is not None:
+        text = words("Ledger: the sums carried forward to %(at)s UTC are not what its rows add up to.")
+        found.append(Finding(text, at=f"{wrong_at:%Y-%m-%d %H:%M}"))
+    return found
 
 
-def _late() -> list[Finding]:
+def _moved(since: datetime | None) -> tuple[ColumnElement[bool], ...]:
+    """The payments that took or gave back money since then."""
+    if since is None:
+        return ()
+    paid = select(Payment.id).where(Payment.paid_at >= since)
+    return (Payment.id.in_(paid.union(select(Refund.payment_id).where(Refund.created_at >= since))),)
+
+
+def _late(_since: datetime | None) -> list[Finding]:
     text = words(
         "Background work is late: the oldest %(kind)s have been due for %(minutes)s minutes."
         " Is `flask --app wsgi worker` running?"
@@ -186,13 +208,13 @@ def _late() -> list[Finding]:
     ]
 
 
-def _failed_mail() -> list[Finding]:
+def _failed_mail(_since: datetime | None) -> list[Finding]:
     failed = db.session.execute(select(func.count()).where(OutgoingEmail.failed_at.is_not(None))).scalar_one()
     text = words("%(number)s e-mails could not be delivered: see the outbox in the admin.")
     return [Finding(text, number=failed)] if failed else []
 
 
-def _failed_notices() -> list[Finding]:
+def _failed_notices(_since: datetime | None) -> list[Finding]:
     failed = db.session.execute(notices_due.failed()).scalar_one()
     text = words("%(number)s WhatsApp notices could not be delivered: see the notices in the admin.")
     return [Finding(text, number=failed)] if failed else []
@@ -232,5 +254,5 @@ CHECKS = (
     (Finding(words("Background work")), _late),
     (Finding(words("E-mails")), _failed_mail),
     (Finding(words("WhatsApp notices")), _failed_notices),
-    (WEBHOOKS, silent_webhooks),
+    (WEBHOOKS, lambda _since: silent_webhooks()),
 )

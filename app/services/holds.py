@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flask import current_app
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import Select, or_, select
 
 from .. import clock
 from ..extensions import db
-from ..models import Order, Payment
+from ..models import PAYMENT_UNSETTLED, Order, Payment
 from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus
 from ..transaction import end_read
 from . import ending
@@ -33,8 +33,8 @@ def end_due_holds() -> int:
 
 def settle_unsettled_payments() -> int:
     """Look up at Stripe what no webhook told: open and processing payments whose next look is due, and lost answers."""
-    due: list[ColumnElement[bool]] = [Payment.status.in_(UNSETTLED), Payment.next_check_at <= clock.now()]
-    return _each(select(Payment.id).where(*due).order_by(Payment.next_check_at).limit(BATCH), ending.settle_payment)
+    due = select(Payment.id).where(PAYMENT_UNSETTLED, Payment.next_check_at <= clock.now())
+    return _each(due.order_by(Payment.next_check_at).limit(BATCH), ending.settle_payment)
 
 
 def _each(ids: Select[int], work: Callable[[int], object]) -> int:

@@ -21,7 +21,7 @@ from ..config import current_settings
 from ..extensions import db as flask_db
 from ..integrations import gateway
 from ..integrations.payments import Checkout, Event, GatewayError, Movement, ProviderRefund
-from ..models import Case, LedgerEntry, Payment, Reconciliation, Refund
+from ..models import PAYMENT_UNSETTLED, Case, LedgerEntry, Payment, Reconciliation, Refund
 from ..rules.statuses import UNSETTLED
 from ..transaction import end_read, retried, transaction
 from . import adopted_refunds, audit, cases, ending, fulfilment, ledger, refunds, stripe_inbox
@@ -106,7 +106,7 @@ def _missed_event(event: Event) -> bool:
 
 def _settle_open(report: Report) -> int:
     """Look up every payment that may still become money, due or not."""
-    ids = flask_db.session.execute(select(Payment.id).where(Payment.status.in_(UNSETTLED)).order_by(Payment.id)).scalars().all()
+    ids = flask_db.session.execute(select(Payment.id).where(PAYMENT_UNSETTLED).order_by(Payment.id)).scalars().all()
     end_read()
     for payment_id in ids:
         try:

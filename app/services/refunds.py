@@ -15,7 +15,7 @@ from .. import clock, jobs
 from ..extensions import db as flask_db
 from ..integrations import gateway
 from ..integrations.payments import GatewayError, GatewayRefused, ProviderRefund
-from ..models import Payment, Refund
+from ..models import REFUND_UNSETTLED, Payment, Refund
 from ..rules.refunds import next_look_at, refundable_cents
 from ..rules.statuses import REFUND_MOVES, RefundStatus, sources
 from ..transaction import retried, transaction
@@ -103,9 +103,8 @@ def left_to_refund(db: Session, payment: Payment) -> int:
 
 def send_due_refunds(limit: int = 50) -> int:
     """Send what is due, one at a time; returns how many were tried. A failing one waits and does not stop the rest."""
-    due = select(Refund.id).where(
-        Refund.status == RefundStatus.REQUESTED, Refund.next_attempt_at.is_not(None), Refund.next_attempt_at <= clock.now()
-    )
+    requested = (REFUND_UNSETTLED, Refund.status == RefundStatus.REQUESTED)
+    due = select(Refund.id).where(*requested, Refund.next_attempt_at.is_not(None), Refund.next_attempt_at <= clock.now())
     ids = flask_db.session.execute(due.order_by(Refund.next_attempt_at).limit(limit)).scalars().all()
     for refund_id in ids:
         try:
@@ -118,7 +117,7 @@ def send_due_refunds(limit: int = 50) -> int:
 def look_up_pending(limit: int = 50) -> int:
     """Ask Stripe about refunds that a bank still sits on: no webhook need come. Returns how many were asked about."""
     due = or_(Refund.next_attempt_at.is_(None), Refund.next_attempt_at <= clock.now())
-    pending = (Refund.status == RefundStatus.PENDING, Refund.provider_ref.is_not(None), due)
+    pending = (REFUND_UNSETTLED, Refund.status == RefundStatus.PENDING, Refund.provider_ref.is_not(None), due)
     ids = flask_db.session.execute(select(Refund.id).where(*pending).order_by(Refund.id).limit(limit)).scalars().all()
     return sum(look_up(refund_id) for refund_id in ids)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
+from ... import clock
 from ...config import STRIPE_API, Settings, current_settings, unsafe
 from ...queries import desk_doctor, webhooks
 from ...rules.self_check import Finding
@@ -19,6 +21,9 @@ from ...security import staff_only
 from ...services import health_check, webhook_setup
 from .. import viewer
 from . import bp
+
+LOOKED_BACK = timedelta(days=90)
+"""How far back the page looks; the command looks at everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +40,11 @@ class Setting:
 def doctor() -> ResponseReturnValue:
     """What is checked without asking anybody, and what Stripe said when it was last asked."""
     settings = current_settings()
-    groups = health_check.groups()
+    groups = health_check.groups(clock.now() - LOOKED_BACK)
     asked = desk_doctor.last_check(webhook_setup.ACTION)
     shown = {"settings_shown": shown_settings(settings), "unsafe": unsafe(settings), "words": finding_words}
-    return render_template("admin/doctor.html", groups=groups, asked=asked, told_at=webhooks.told_at(), **shown)
+    facts = {"groups": groups, "asked": asked, "told_at": webhooks.told_at(), "days": LOOKED_BACK.days}
+    return render_template("admin/doctor.html", **facts, **shown)
 
 
 @bp.post("/doctor/check-with-stripe")
