@@ -181,6 +181,7 @@ def init_security(app: Flask, settings: Settings) -> None:
         MAX_FORM_MEMORY_SIZE=MAX_BODY,
         TRUSTED_HOSTS=[settings.host, "localhost", "127.0.0.1", "[::1]"],
         WTF_CSRF_TIME_LIMIT=12 * 3600,
+        WTF_I18N_ENABLED=False,  # the words of our forms are ours; WTForms' own would be read from its files at each request
         RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
         RATELIMIT_STORAGE_OPTIONS=REDIS_PATIENCE if settings.redis_url else {},
         RATELIMIT_ENABLED=True,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
@@ -16,11 +16,9 @@ from zoneinfo import ZoneInfo
 from babel import Locale, numbers
 from babel import dates as babel_dates
 from flask import Flask, current_app, url_for
-from flask.templating import Environment as FlaskTemplates
 from flask_babel import get_locale, gettext
 from govuk_frontend_wtf.main import WTFormsHelpers
-from jinja2 import BaseLoader, ChainableUndefined, ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
-from jinja2 import Template as JinjaTemplate
+from jinja2 import StrictUndefined
 from markupsafe import Markup
 
 from . import clock
@@ -31,6 +29,7 @@ from .rules.phone_numbers import in_words
 from .rules.pricing import Quote
 from .rules.refusals import Refusal
 from .services.amounts import UNAMBIGUOUS, money, plain
+from .template_loading import prepare_loading
 
 if TYPE_CHECKING:
     from .queries.club_sessions import SessionView
@@ -47,8 +46,7 @@ def init_templating(app: Flask) -> None:
         babel.init_app(app, default_locale="en_NZ", default_timezone="UTC")
     env = app.jinja_env
     env.undefined, env.trim_blocks, env.lstrip_blocks = StrictUndefined, True, True
-    packages = {name: _Lenient(PackageLoader(name)) for name in ("govuk_frontend_jinja", "govuk_frontend_wtf")}
-    env.loader = ChoiceLoader([PrefixLoader(packages), *([env.loader] if env.loader else [])])
+    prepare_loading(env, Path(app.instance_path) / "templates")
     WTFormsHelpers(app)
     for function in (money, price, day, day_short, clock_time, time_range, end_time, when, until, zone_name, iso, refusal_text):
         env.filters[function.__name__] = env.globals[function.__name__] = function
@@ -57,30 +55,6 @@ def init_templating(app: Flask) -> None:
     env.globals.update(settings=app.extensions["muster_settings"], html_lang=html_lang, static_url=static_url)
     env.globals.update(club_ink=club_ink, order_standing=order_standing, session_row=session_row)
     env.globals.update(only_words=only_words, item_words=item_facts.words_of, file_size=file_size)
-
-
-class Templates(FlaskTemplates):
-    """Flask's templates with one dictionary of globals. ``create_app`` makes the app with it.
-
-    Jinja chains each template's own globals before the common ones and compares the two whenever a page uses a macro of another
-    file: a quarter of what a form took to draw. No template of ours has globals of its own.
-    """
-
-    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
-        return super().make_globals(d) if d else self.globals
-
-
-class _Lenient(BaseLoader):
-    """Loads the component packages, whose macros test options that nobody gave, beside our strict templates."""
-
-    def __init__(self, loader: BaseLoader) -> None:
-        self._loader = loader
-        self._environment: Environment | None = None
-
-    def load(self, environment: Environment, name: str, globals: MutableMapping[str, Any] | None = None) -> JinjaTemplate:
-        if self._environment is None:
-            self._environment = environment.overlay(undefined=ChainableUndefined)
-        return self._loader.load(self._environment, name, globals)
 
 
 def price(quote: Quote) -> str:
@@ -112,7 +86,7 @@ def time_range(starts: datetime | str, ends: datetime | str, zone: str | None = 
     """From when to when: "6:00 – 8:00 pm"; the last day is named when it is another (but for a night out)."""
     first, last = _local(starts, zone), _local(ends, zone)
     if first.date() == last.date():
-        return plain(babel_dates.format_interval(first, last, "hm", tzinfo=first.tzinfo, locale=_locale()))
+        return _interval(first.replace(tzinfo=None), last.replace(tzinfo=None), _locale())
     if last - first < timedelta(hours=12):
         return f"{clock_time(first, zone)} – {clock_time(last, zone)}"
     return f"{clock_time(first, zone)} – {day(last, zone)}, {clock_time(last, zone)}"
@@ -265,6 +239,11 @@ def _local(moment: datetime | str, zone: str | None) -> datetime:
 
 def _format(local: datetime, pattern: str) -> str:
     return _formatted(local.replace(tzinfo=None), pattern, _locale())
+
+
+@lru_cache(4096)
+def _interval(first: datetime, last: datetime, locale: Locale) -> str:
+    return plain(babel_dates.format_interval(first, last, "hm", tzinfo=UTC, locale=locale))  # local times: nothing is shifted
 
 
 @lru_cache(4096)

@@ -15,7 +15,6 @@ from decimal import Decimal
 from typing import IO, Any
 from zoneinfo import ZoneInfo
 
-import xlsxwriter  # type: ignore[import-untyped]
 from defusedcsv import csv  # type: ignore[import-untyped]
 
 Cell = str | int | Decimal | date | datetime | None
@@ -77,6 +76,8 @@ def csv_file(table: Table) -> IO[bytes]:
 
 def xlsx_file(table: Table) -> IO[bytes]:
     """The workbook, written row by row to a temporary file that is gone once it is closed; at its beginning."""
+    import xlsxwriter  # type: ignore[import-untyped]  # here: most processes never write one
+
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
     def write(file: IO[bytes]) -> None:

@@ -15,6 +15,7 @@ from ..extensions import db
 from ..models import ClubSession
 from ..rules import capacity, pricing, refunds
 from ..rules.statuses import Entry, SessionStatus, WaitlistPayment
+from . import questions
 from .memberships import VISITOR, Standing
 from .raw_rows import Facts, RawRows
 
@@ -61,6 +62,8 @@ class SessionView:
     allow_promotion_codes: bool = False
     member_quote: pricing.Quote | None = None
     """The price of one place for this viewer as a member."""
+    asks: bool = False
+    """Whether it has questions of its own."""
 
     @property
     def for_members(self) -> pricing.Quote:
@@ -144,7 +147,8 @@ def out_of_the_way(now: datetime, *, standing: Standing = VISITOR) -> list[Day]:
     return [Day(on, list(group)) for on, group in groupby(views, key=lambda v: v.starts_on)]
 
 
-_PAGE = _ROWS.statement.add_columns(_C.description).where(_C.slug == bindparam("slug"), _C.status != SessionStatus.DRAFT)
+_PAGE_MORE = (_C.description, questions.ANY.label("asks"))
+_PAGE = _ROWS.statement.add_columns(*_PAGE_MORE).where(_C.slug == bindparam("slug"), _C.status != SessionStatus.DRAFT)
 
 
 def page_facts(slug: str) -> Facts:
@@ -154,9 +158,9 @@ def page_facts(slug: str) -> Facts:
 
 def page_of(facts: Facts, now: datetime, *, standing: Standing = VISITOR) -> SessionView | None:
     """Everything the session page says, from its facts. No statement."""
-    for *raw, description in facts:
+    for *raw, description, asks in facts:
         for row in _ROWS.typed((tuple(raw),), db.engine.dialect):
-            return _view(row, description, now, standing)
+            return _view(row, description, now, standing, asks=bool(asks))
     return None
 
 
@@ -167,7 +171,7 @@ def page(slug: str, now: datetime, *, standing: Standing = VISITOR) -> SessionVi
 
 def preview(slug: str, now: datetime) -> SessionView | None:
     """A draft's page as any visitor will see it once it is published, or None when there is no such draft. One statement."""
-    draft = _ROWS.statement.add_columns(_C.description).where(_C.slug == slug, _C.status == SessionStatus.DRAFT)
+    draft = _ROWS.statement.add_columns(*_PAGE_MORE).where(_C.slug == slug, _C.status == SessionStatus.DRAFT)
     return page_of(tuple(map(tuple, db.session.execute(draft))), now)
 
 
@@ -184,7 +188,7 @@ def prices(row: Any) -> pricing.Prices:
     )
 
 
-def _view(row: Any, description: str, now: datetime, standing: Standing) -> SessionView:
+def _view(row: Any, description: str, now: datetime, standing: Standing, *, asks: bool = False) -> SessionView:
     counters = capacity.Counters(row.capacity, row.places_taken, row.overbooked, row.waitlist_capacity, row.waitlist_taken)
     window = capacity.Window(row.status, row.entry, row.starts_at, row.opens_at, row.members_open_at, row.closes_at)
     priced = prices(row)
@@ -212,4 +216,5 @@ def _view(row: Any, description: str, now: datetime, standing: Standing) -> Sess
         waitlist_members_first=row.waitlist_members_first,
         allow_promotion_codes=row.allow_promotion_codes,
         member_quote=pricing.quote(priced, is_member=True, is_student=standing.is_student, now=now),
+        asks=asks,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from sqlalchemy import Dialect, Select, select, type_coerce
@@ -26,9 +26,13 @@ class RawRows:
         self._Row = namedtuple("Row", [column.key for column in columns])  # type: ignore[misc]  # noqa: PYI024
         self.statement: Select[Any] = select(*(type_coerce(column, NullType()).label(column.key) for column in columns))
 
+    @cached_property
+    def _types(self) -> tuple[Any, ...]:
+        return tuple(column.type for column in self._columns)  # asked once: an attribute looks its column up at each use
+
     def typed(self, facts: Facts, dialect: Dialect) -> Iterable[Any]:
         """Each row with its values as the columns' types mean them, by name."""
-        processes = _processes(tuple(column.type for column in self._columns), dialect)
+        processes = _processes(self._types, dialect)
         for row in facts:
             values = (process(value) if process else value for process, value in zip(processes, row, strict=True))
             yield self._Row(*values)

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from flask import current_app
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from .. import clock
-from ..extensions import db
+from ..extensions import MIGRATIONS, db
 from ..integrations import file_store
 from ..models import (
     ClubSession,
@@ -68,7 +65,9 @@ def findings() -> list[Finding]:
 
 def _migrations() -> Finding | None:
     """The database is at the newest revision, or which command brings it there."""
-    head = _newest(current_app.extensions["migrate"].directory)
+    from alembic.migration import MigrationContext  # here: whoever only serves does without
+
+    head = _newest()
     with db.engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
     if current == head:
@@ -78,9 +77,11 @@ def _migrations() -> Finding | None:
 
 
 @cache
-def _newest(directory: str) -> str | None:
+def _newest() -> str | None:
     """The newest revision that this process's code knows: read once, for reading compiles every migration."""
-    return ScriptDirectory(directory).get_current_head()
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 def _counters(since: datetime | None) -> list[Finding]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, union_all
 from sqlalchemy.orm import Session
 
 from .. import clock
@@ -24,7 +24,7 @@ from ..rules.refusals import PriceChanged, Refusal
 from ..rules.statuses import ACTIVE, Entry, ItemKind
 from ..rules.vouchers import normalise
 from ..transaction import retried, transaction
-from . import audit, letters, ordering, orders, vouchers
+from . import audit, letters, ordering, vouchers
 from .items import Buyer, Quoted, Wanted
 from .ordering import Entered, Outcome
 from .registration_quotes import QuotedPlaces
@@ -68,8 +68,6 @@ def register(slug: str, applicant: Applicant) -> Entered:
     """Take places (or a waitlist spot) and write everything about them, or raise the Refusal that says why not."""
     now = clock.now()
     with transaction() as db:
-        if again := orders.token_of_attempt(db, applicant.attempt):
-            return Entered(Outcome.RESUMED, again)
         if already := _already_in(db, slug, applicant, now):
             return already
         standing = memberships.standing(db, applicant.user_id, applicant.email, now)
@@ -115,23 +113,29 @@ def _applies(quoted: Sequence[Quoted]) -> bool:
 
 
 def _already_in(db: Session, slug: str, applicant: Applicant, now: datetime) -> Entered | None:
-    """One active registration for each session and address. Its own browser resumes; anybody else gets a mail, no answer."""
-    row = db.execute(_ALREADY, {"slug": slug, "email": applicant.email}).first()
-    if row is None:
+    """What this very form made before, or the one active registration that a session has for each address. One statement.
+
+    Its own browser resumes; anybody else gets a mail, no answer.
+    """
+    rows = db.execute(_EARLIER, {"slug": slug, "email": applicant.email, "attempt": applicant.attempt}).all()
+    if not rows:
         return None
-    same_form = row.attempt == applicant.attempt  # committed since `_same_form_again` looked
-    if same_form or row.token in applicant.known_orders or (row.user_id is not None and row.user_id == applicant.user_id):
+    if same_form := next((row for row in rows if row.attempt == applicant.attempt), None):
+        return Entered(Outcome.RESUMED, same_form.token)
+    row = rows[0]
+    if row.token in applicant.known_orders or (row.user_id is not None and row.user_id == applicant.user_id):
         same_code = vouchers.of_order(db, row.id) == normalise(applicant.code)
-        return Entered(Outcome.RESUMED if same_code or same_form else Outcome.STANDS, row.token)
+        return Entered(Outcome.RESUMED if same_code else Outcome.STANDS, row.token)
     letters.owe_order_letter(db, "booking_link", row.id, key=f"booking-link:{row.id}:{now:%Y%m%d%H}")
     return Entered(Outcome.ALREADY_IN)
 
 
-_ALREADY = (
+_EARLIER = union_all(
+    select(Order.id, Order.token, Order.attempt, Order.user_id).where(Order.attempt == bindparam("attempt")),
     select(Order.id, Order.token, Order.attempt, Registration.user_id)
     .join(Registration, Registration.order_id == Order.id)
     .join(ClubSession, ClubSession.id == Registration.club_session_id)
     .where(
         ClubSession.slug == bindparam("slug"), Registration.email == bindparam("email"), Registration.status.in_(ACTIVE)
-    )
+    ),
 )

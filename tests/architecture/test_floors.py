@@ -10,7 +10,10 @@ GROUND = (
     "config", "extensions", "transaction", "clock", "jobs", "logs", "measures", "scan_results", "worker_counts", "worker_slots",
 )  # fmt: skip
 """Known to every floor but rules; `jobs` and its slots are the queue that services put work into."""
-WEB = ("blueprints", "security", "errors", "templating", "url_rules", "watching", "cli", "demo", "")
+WEB = (
+    "blueprints", "security", "errors", "site_frame", "template_loading", "templating", "url_rules", "watching", "cli", "demo",
+    "",
+)  # fmt: skip
 """The top: parse, show by a query or change by a use case, answer. "" is `create_app` itself."""
 MAY_IMPORT = {
     "rules": {"rules"},

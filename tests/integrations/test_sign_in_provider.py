@@ -12,6 +12,7 @@ from flask import Flask
 
 from app.config import SettingsError, from_environment
 from app.integrations import sign_in_provider
+from app.integrations.openid_connect import OpenIdProvider
 from app.integrations.sign_in_provider import ProviderRefused, ProviderUnavailable, SignInProvider
 from app.models import AccountIdentity, AuditEntry, SignIn, User
 from app.services import accounts, accounts_provider, sign_ins
@@ -40,7 +41,7 @@ def provider(npm_provider: Provider, app: Flask) -> SignInProvider:
     settings = app.extensions["muster_settings"].with_(
         oidc_issuer=npm_provider.issuer, oidc_client_id=npm_provider.client_id, oidc_client_secret=npm_provider.client_secret
     )
-    made = SignInProvider(settings)
+    made = OpenIdProvider(settings)
     app.extensions["muster_sign_in_provider"] = made
     return made
 
@@ -160,7 +161,7 @@ def test_no_call_is_made_inside_a_transaction(provider: SignInProvider) -> None:
 
 def test_provider_that_is_away_says_so(app: Flask) -> None:
     settings = app.extensions["muster_settings"]
-    away = SignInProvider(settings.with_(oidc_issuer="http://127.0.0.1:9", oidc_client_id="a", oidc_client_secret="b"))
+    away = OpenIdProvider(settings.with_(oidc_issuer="http://127.0.0.1:9", oidc_client_id="a", oidc_client_secret="b"))
     with pytest.raises(ProviderUnavailable):
         away.leave()
     app.extensions["muster_sign_in_provider"] = away

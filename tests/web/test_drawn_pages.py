@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,10 +12,11 @@ from flask import Flask, template_rendered
 
 from app import clock as app_clock
 from app.models import ClubSession
-from app.rules.statuses import Role
-from app.services import places
+from app.rules.statuses import QuestionKind, Role
+from app.services import places, questions
+from app.services.questions import QuestionFields
 from app.transaction import transaction
-from tests.support.factories import make_club_session
+from tests.support.factories import make_club_session, make_plan
 from tests.support.pages import PageClient
 
 from .desk import sign_in
@@ -26,7 +28,8 @@ def drawn(sqlite_app: Flask) -> Iterator[list[str]]:
     names: list[str] = []
 
     def note(_sender: Flask, template: Any, **_: Any) -> None:
-        names.append(template.name)
+        if not template.name.startswith("layouts/"):
+            names.append(template.name)
 
     with template_rendered.connected_to(note, sqlite_app):
         yield names
@@ -86,3 +89,51 @@ def test_a_browser_that_has_the_page_is_told_so(sqlite_app: Flask) -> None:
 def test_shared_caches_must_ask_and_tell_visitors_from_others(sqlite_app: Flask) -> None:
     answer = sqlite_app.test_client().get("/")
     assert "no-cache" in answer.headers["Cache-Control"] and "Cookie" in answer.headers["Vary"]
+
+
+def keys(answer: Any) -> tuple[str, str]:
+    """The two keys of a form that belong to one person."""
+    hidden = dict(re.findall(r'type="hidden" name="(csrf_token|attempt)" value="([^"]+)"', answer.text))
+    return hidden["csrf_token"], hidden["attempt"]
+
+
+def test_a_form_is_drawn_once_and_each_browser_has_keys_of_its_own(sqlite_app: Flask, drawn: list[str]) -> None:
+    address = f"/sessions/{make_club_session().slug}/register"
+    answers = [sqlite_app.test_client().get(address) for _ in range(3)]
+    assert drawn.count("registration/form.html") == 1
+    assert len({keys(answer)[0] for answer in answers}) == len({keys(answer)[1] for answer in answers}) == 3
+    texts = [answer.text.replace(keys(answer)[0], "").replace(keys(answer)[1], "") for answer in answers]
+    assert texts[0] == texts[1] == texts[2] and "</html>" in texts[0]
+
+
+def test_a_kept_form_can_be_sent_by_the_browser_that_got_it_and_by_no_other(sqlite_app: Flask) -> None:
+    address = f"/sessions/{make_club_session().slug}/register"
+    sqlite_app.test_client().get(address)
+    mine, other = sqlite_app.test_client(), sqlite_app.test_client()
+    csrf, attempt = keys(mine.get(address))
+    other.get(address)
+    sent = {"csrf_token": csrf, "attempt": attempt, "name": "Ana", "email": "ana@example.org", "places": "1"}
+    assert other.post(f"{address}/check", data=sent).status_code == 400
+    checked = mine.post(f"{address}/check", data=sent)
+    assert checked.status_code == 200 and keys(checked)[1] == attempt
+
+
+def test_a_kept_form_follows_the_places_the_price_the_questions_and_the_plans(sqlite_app: Flask) -> None:
+    session = make_club_session(capacity=3, non_member_price_cents=1200, member_price_cents=800)
+    address = f"/sessions/{session.slug}/register"
+
+    def form() -> str:
+        return sqlite_app.test_client().get(address).text
+
+    assert "3 places left" in form() and "Join the club" not in form() and "Shirt size" not in form()
+    take(session, 1)
+    assert "2 places left" in form()
+    make_plan(price_cents=5000)
+    assert "Join the club" in form()
+    questions.add(session.slug, "question1", QuestionFields(QuestionKind.TEXT, "Shirt size"), "user:7")
+    assert "Shirt size" in form()
+    questions.add(session.slug, "question2", QuestionFields(QuestionKind.TEXT, "Dietary needs"), "user:7")
+    assert "Dietary needs" in form()
+    with transaction() as db:
+        db.get_one(ClubSession, session.id).non_member_price_cents = 1300
+    assert "13.00" in form()

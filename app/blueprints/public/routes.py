@@ -13,8 +13,7 @@ from ...queries.club_sessions import SessionView
 from ...rules.statuses import SessionStatus
 from ...security import public
 from ...templating import club_css
-from .. import viewer
-from . import drawn
+from .. import drawn, viewer
 
 bp = Blueprint("public", __name__)
 bp.record_once(lambda state: drawn.init_drawn(state.app))

@@ -41,14 +41,12 @@ class Bill:
         return full - (self.code.saved_cents if self.code else 0)
 
 
-def offer(page: SessionView, form: RegistrationForm, standing: Standing) -> Sequence[PlanView]:
-    """Let the form ask whether to join as well, with the plans there are; it does not ask whom that would save nothing."""
-    plans = _plans(page, standing)
-    if not plans:
+def offer(form: RegistrationForm, plans: Sequence[PlanView]) -> None:
+    """Let the form ask whether to join as well, with these plans; without any it does not ask."""
+    if plans:
+        form.join_plan.choices = [(plan.slug, _choice(plan)) for plan in plans] + [("", _("No, book without joining"))]
+    else:
         del form.join_plan
-        return ()
-    form.join_plan.choices = [(plan.slug, _choice(plan)) for plan in plans] + [("", _("No, book without joining"))]
-    return plans
 
 
 def bill(page: SessionView, form: RegistrationForm, standing: Standing) -> Bill:
@@ -70,11 +68,11 @@ def bill(page: SessionView, form: RegistrationForm, standing: Standing) -> Bill:
 
 def _sale(page: SessionView, form: RegistrationForm, standing: Standing) -> Sale | None:
     wanted = form.join_plan.data if form.join_plan else ""
-    plan = next((plan for plan in _plans(page, standing) if plan.slug == wanted), None) if wanted else None
+    plan = next((plan for plan in plans_for(page, standing) if plan.slug == wanted), None) if wanted else None
     return membership_sales.priced(plan, viewer.user_id(), form.email.data, standing) if plan else None
 
 
-def _plans(page: SessionView, standing: Standing) -> Sequence[PlanView]:
+def plans_for(page: SessionView, standing: Standing) -> Sequence[PlanView]:
     """The plans on sale, if this session is cheaper for members and a place is free; no statement where it is not."""
     saves = page.for_members.unit_cents < page.quote.unit_cents
     if standing.is_member or not saves or not page.places_left or page.by_application:

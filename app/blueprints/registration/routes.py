@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+from collections.abc import Sequence
 
 from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -11,14 +11,19 @@ from ... import clock
 from ...config import current_settings
 from ...queries import club_sessions, questions
 from ...queries.club_sessions import SessionView
+from ...queries.membership_plans import PlanView
+from ...queries.memberships import VISITOR
+from ...queries.raw_rows import Facts
 from ...rules import capacity
+from ...rules.questions import Question
 from ...rules.refusals import PriceChanged, Refusal
 from ...rules.vouchers import VoucherRefused
 from ...security import public
 from ...services import checkout
 from ...services.registrations import Applicant
 from ...templating import refusal_text
-from .. import asking, typed_codes, viewer
+from .. import asking, drawn, typed_codes, viewer
+from ..buyer_fields import fresh_attempt
 from ..whatsapp_fields import agreed_number, with_whatsapp
 from . import joining
 from .forms import RegistrationForm
@@ -31,10 +36,10 @@ bp = Blueprint("registration", __name__, url_prefix="/sessions/<slug:slug>/regis
 @typed_codes.trying_codes
 def register(slug: str) -> ResponseReturnValue:
     """Ask for a place. Success leaves for Stripe or the order page; a refusal shows the form, the check or a page of its own."""
+    if request.method == "GET":
+        return _fresh_form(slug)
     page = _page(slug)
     form = _form(page)
-    if request.method == "GET":
-        return _closed_or_form(page, form)
     if not form.validate():
         return _show_form(page, form), 422
     try:
@@ -50,12 +55,13 @@ def register(slug: str) -> ResponseReturnValue:
 @typed_codes.trying_codes
 def check(slug: str) -> ResponseReturnValue:
     """Check your answers: everything once more, with the total, before anything is kept. Changes nothing."""
-    page = _page(slug)
+    facts = _facts(slug)
+    page = _page_of(facts)
     form = _form(page)
     if page.bookable:
         if not form.validate():
             return _show_form(page, form), 422
-        page = _page(slug, form.email.data)  # a member who books for somebody else pays what they would
+        page = _page_of(facts, form.email.data)  # a member who books for somebody else pays what they would
     if not page.bookable:
         return _closed_or_form(page, form)
     try:
@@ -74,16 +80,47 @@ def change(slug: str) -> ResponseReturnValue:
     return _show_form(page, _form(page))
 
 
-def _page(slug: str, email: str | None = None) -> SessionView:
+def _facts(slug: str) -> Facts:
+    return club_sessions.page_facts(slug) or abort(404)
+
+
+def _page_of(facts: Facts, email: str | None = None) -> SessionView:
     """The session as it is for the viewer; once the address is known, as it is for a booking under it."""
-    return club_sessions.page(slug, clock.now(), standing=viewer.standing(email)) or abort(404)
+    return club_sessions.page_of(facts, clock.now(), standing=viewer.standing(email)) or abort(404)
+
+
+def _page(slug: str, email: str | None = None) -> SessionView:
+    return _page_of(_facts(slug), email)
 
 
 def _form(page: SessionView) -> RegistrationForm:
-    form_class = with_whatsapp(asking.form_class(RegistrationForm, questions.asked_by(page.slug)))
-    form = form_class(max_places=page.max_places)
-    joining.offer(page, form, viewer.standing())
+    return _form_asking(page, _questions(page), joining.plans_for(page, viewer.standing()))
+
+
+def _questions(page: SessionView) -> Sequence[Question]:
+    return questions.asked_by(page.slug) if page.asks else ()
+
+
+def _form_asking(page: SessionView, asked: Sequence[Question], plans: Sequence[PlanView]) -> RegistrationForm:
+    form = with_whatsapp(asking.form_class(RegistrationForm, asked))(max_places=page.max_places)
+    joining.offer(form, plans)
     return form
+
+
+def _fresh_form(slug: str) -> ResponseReturnValue:
+    """The form as nobody has filled it in yet; whoever is not signed in gets one that is kept once drawn."""
+    facts = _facts(slug)
+    page = _page_of(facts)
+    if not page.bookable or not drawn.is_visitor():
+        return _closed_or_form(page, _form(page))
+    asked, plans = _questions(page), joining.plans_for(page, VISITOR)
+
+    def draw(attempt: str) -> drawn.Drawing:
+        form = _form_asking(page, asked, plans)
+        form.attempt.data = attempt
+        return _show_form(page, form), [page]
+
+    return drawn.form_for_visitor((facts, tuple(asked), tuple(plans)), draw)
 
 
 def _applicant(form: RegistrationForm) -> Applicant:
@@ -165,7 +202,7 @@ def _refused(page: SessionView, form: RegistrationForm, refusal: Refusal) -> Res
     typed_codes.note(refusal)
     if refusal.field is not None and refusal.field not in form:
         form = _form(page)  # the session asks something that it did not ask when this form was made
-    form.attempt.data = secrets.token_urlsafe(18)  # the one before has been used up by the order that came to nothing
+    form.attempt.data = fresh_attempt()  # the one before has been used up by the order that came to nothing
     if refusal.field is not None:
         form[refusal.field].errors = [refusal_text(refusal)]
         return _show_form(page, form), refusal.status
