@@ -130,5 +130,3 @@ def _until(views: Sequence[SessionView]) -> float:
 
 def _seconds() -> float:
     return clock.now().timestamp()
-
-

@@ -72,6 +72,7 @@ class Recipient:
     name: str
     to: str
     state: MailState
+    next_attempt_at: datetime
     sent_at: datetime | None
     last_error: str | None
     registration_token: str
@@ -122,7 +123,7 @@ def one(slug: str, announcement_id: int) -> Sent | None:
 def recipients(announcement_id: int, number: int = 1) -> Page[Recipient]:
     """Each person of a message: failed first, then those still to be sent. Two statements."""
     statement = (
-        select(_M.id, _R.name, _M.to, STATE.label("state"), _M.sent_at, _M.last_error, _R.token)
+        select(_M.id, _R.name, _M.to, STATE.label("state"), _M.next_attempt_at, _M.sent_at, _M.last_error, _R.token)
         .select_from(_A)
         .join(_R, _R.club_session_id == _A.club_session_id)
         .join(_M, _M.dedupe_key == _key())
@@ -130,7 +131,7 @@ def recipients(announcement_id: int, number: int = 1) -> Page[Recipient]:
         .order_by(case({"failed": 0, "owed": 1}, value=STATE, else_=2), func.lower(_R.name), _M.id)
     )
     rows, number, total = rows_of_page(statement, number)
-    found = [Recipient(r.id, r.name, r.to, MailState(r.state), r.sent_at, r.last_error, r.token) for r in rows]
+    found = [Recipient(r.id, r.name, r.to, MailState(r.state), *r[4:]) for r in rows]
     return Page(found, number, total)
 
 

@@ -33,6 +33,7 @@ class CaseLine:
     closed_at: datetime | None
     resolution: str | None
     order_reference: str | None
+    order_token: str | None
     person: str | None
     detail: Mapping[str, Any]
     actor: str | None
@@ -116,7 +117,8 @@ def _lines() -> Select[Any]:
     order_id = func.coalesce(_C.order_id, Payment.order_id)
     return (
         select(
-            _C.id, _C.kind, _C.created_at, _C.closed_at, _C.resolution, _C.detail, Order.reference, Order.name, AuditEntry.actor
+            _C.id, _C.kind, _C.created_at, _C.closed_at, _C.resolution, _C.detail, Order.reference, Order.token, Order.name,
+            AuditEntry.actor,
         )
         .outerjoin(Payment, Payment.id == _C.payment_id)
         .outerjoin(Order, Order.id == order_id)
@@ -166,6 +168,7 @@ def _line(row: Row[Any], names: Mapping[str, str]) -> CaseLine:
         closed_at=row.closed_at,
         resolution=row.resolution,
         order_reference=row.reference,
+        order_token=row.token,
         person=row.name,
         detail=row.detail,
         actor=row.actor,

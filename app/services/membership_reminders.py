@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from .. import clock
@@ -24,22 +24,25 @@ BATCH = 100
 def remind_due() -> int:
     """Owe the reminders that are due today in the club's zone; how many."""
     today = memberships.club_today(clock.now())
-    last, other = REMINDERS[-1], aliased(Membership)
-    later = select(other.id).where(
-        other.user_id == Membership.user_id, other.ends_on > Membership.ends_on, other.revoked_at.is_(None)
-    )
-    first_due = Membership.reminded_days.is_(None) & (Membership.ends_on <= today + timedelta(days=REMINDERS[0]))
-    last_due = (Membership.reminded_days > last) & (Membership.ends_on <= today + timedelta(days=last))
-    due = (
-        select(Membership.id)
-        .where(Membership.revoked_at.is_(None), Membership.ends_on >= today, Membership.starts_on <= today)
-        .where(or_(first_due, last_due), ~later.exists())
-        .order_by(Membership.ends_on, Membership.id)
-        .limit(BATCH)
-    )
-    ids = flask_db.session.execute(due).scalars().all()
+    days = {"today": today, "first": today + timedelta(days=REMINDERS[0]), "last": today + timedelta(days=REMINDERS[-1])}
+    ids = flask_db.session.execute(_DUE, days).scalars().all()
     end_read()
     return sum(_remind(membership_id) for membership_id in ids)
+
+
+_other = aliased(Membership)
+_later = select(_other.id).where(
+    _other.user_id == Membership.user_id, _other.ends_on > Membership.ends_on, _other.revoked_at.is_(None)
+)
+_first_due = Membership.reminded_days.is_(None) & (Membership.ends_on <= bindparam("first"))
+_last_due = (Membership.reminded_days > REMINDERS[-1]) & (Membership.ends_on <= bindparam("last"))
+_DUE = (
+    select(Membership.id)
+    .where(Membership.revoked_at.is_(None), Membership.ends_on >= bindparam("today"), Membership.starts_on <= bindparam("today"))
+    .where(or_(_first_due, _last_due), ~_later.exists())
+    .order_by(Membership.ends_on, Membership.id)
+    .limit(BATCH)
+)
 
 
 @retried

@@ -236,7 +236,9 @@ def record(db: Session, refund_id: int, answer: ProviderRefund, actor: str) -> N
 
 @retried
 def _refused(refund_id: int, error: str) -> None:
-    """Stripe will not refund this: a person must look (already refunded elsewhere, disputed, too old)."""
+    """Stripe will not refund this: a person must look (already refunded elsewhere, disputed, too old). Until then what it was
+    for is had again, as after any refund that fails.
+    """
     with transaction() as db:
         refund = db.execute(select(Refund).where(Refund.id == refund_id).with_for_update()).scalar_one()
         if refund.status is not RefundStatus.REQUESTED:
@@ -244,6 +246,8 @@ def _refused(refund_id: int, error: str) -> None:
         values = {"status": RefundStatus.FAILED, "last_error": error, "next_attempt_at": None}
         db.execute(update(Refund).where(Refund.id == refund_id).values(values))
         audit.record(db, audit.WORKER, "refund_failed", "refund", refund_id, cents=refund.amount_cents)
+        db.refresh(refund)
+        refund_marks.mark(db, refund, audit.WORKER)
         cases.open_case(db, f"refund:{refund_id}", "refund_failed", payment_id=refund.payment_id, refund=refund_id)
 
 

@@ -95,9 +95,7 @@ def _act(db: Session, event: Event) -> None:
         case "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated":
             _refund(db, event)
         case "charge.dispute.created" | "charge.dispute.closed":
-            if event.dispute is None:
-                raise Unmatched("a dispute event without a readable dispute")
-            disputes.record(db, event.dispute, audit.STRIPE)
+            _dispute(db, event)
 
 
 def _checkout(db: Session, event: Event) -> None:
@@ -144,8 +142,16 @@ def _refund(db: Session, event: Event) -> None:
         raise Unmatched("a refund of a payment that we have not heard of yet")
 
 
+def _dispute(db: Session, event: Event) -> None:
+    if event.dispute is None:
+        raise Unmatched("a dispute event without a readable dispute")
+    if _payment_of(db, event.dispute.payment_intent_id) is None and _not_yet_known(db, event):
+        raise Unmatched("a dispute of a payment that we have not heard of yet")
+    disputes.record(db, event.dispute, audit.STRIPE)
+
+
 def _not_yet_known(db: Session, event: Event) -> bool:
-    """Whether the refund may be of a payment of ours whose own event is still on its way (promise 6); else another app's."""
+    """Whether it may be about a payment of ours whose own event is still on its way (promise 6); else another app's."""
     happened = datetime.fromtimestamp(int(event.payload.get("created") or 0), UTC)
     may_be = (Payment.status.in_(UNSETTLED), Payment.created_at <= happened + timedelta(seconds=1))
     return db.execute(select(Payment.id).where(*may_be).limit(1)).first() is not None

@@ -65,6 +65,12 @@ class Walk:
             self.button(words).click()
         return navigation.value.status if navigation.value is not None else 0
 
+    def enter(self, name: str) -> int:
+        """Press Enter in the field with this name; returns the status of the page it leads to."""
+        with self.page.expect_navigation() as navigation:
+            self.page.locator(f"[name={name}]").press("Enter")
+        return navigation.value.status if navigation.value is not None else 0
+
     def button(self, words: str) -> Locator:
         return self.page.get_by_role("button", name=words, exact=True)
 

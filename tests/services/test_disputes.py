@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.models import AuditEntry, Case
+from app.models import AuditEntry, Case, StripeEvent
 from app.services import health_check, reconciling
-from tests.support.booking import balances, begin, event, payments_of, receive, states
+from tests.support.booking import balances, begin, event, payments_of, receive, states, work
+from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session
 from tests.support.rows import all_of, count_of, the
 
@@ -96,3 +97,31 @@ def test_dispute_of_somebody_elses_payment_is_left_alone(app: Flask, stripe_simu
     theirs = {"id": "dp_theirs", "object": "dispute", "payment_intent": "pi_theirs", "amount": 900, "currency": "nzd"}
     receive(event("charge.dispute.created", theirs | {"status": "needs_response"}))
     assert count_of(Case) == 0 and balances()["stripe:clearing"] == 1200
+
+
+@pytest.mark.parametrize("begins_with", ["created", "closed"])
+def test_dispute_that_is_told_before_the_payment_waits_for_it(
+    app: Flask, clock: FakeClock, stripe_simulator: Any, begins_with: str
+) -> None:
+    begin(make_club_session())
+    stripe_simulator.control.drop(None)
+    stripe_simulator.pay()
+    [payment] = stripe_simulator.control.payments()
+    dispute = stripe_simulator.control.dispute(payment["id"])
+    if begins_with == "closed":
+        dispute = stripe_simulator.control.close_dispute(dispute["id"], "lost")
+    receive(event(f"charge.dispute.{begins_with}", dispute))
+    assert (balances(), all_of(Case)) == ({}, [])
+    receive(event("checkout.session.completed", stripe_simulator.control.sessions()[0]))
+    clock.advance(minutes=1)
+    work()
+    assert balances() == {"disputes": 1200, "revenue:registration": -1200}
+    assert reconciling.reconcile().difference_cents == 0
+
+
+@pytest.mark.databases("sqlite")
+def test_dispute_of_another_apps_payment_is_not_kept(app: Flask, stripe_simulator: Any, paid: str) -> None:
+    """Nothing of ours is waiting to be paid: it cannot be about us."""
+    dispute = stripe_simulator.control.dispute(payments_of(paid)[0].payment_intent_id)
+    receive(event("charge.dispute.created", {**dispute, "payment_intent": "pi_of_somebody_else"}))
+    assert the(StripeEvent, type="charge.dispute.created").processed_at is not None and all_of(Case) == []

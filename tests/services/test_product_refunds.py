@@ -8,7 +8,7 @@ from flask import Flask
 from app.models import AuditEntry, Case, OutgoingEmail, Refund
 from app.rules.refusals import InvalidInput
 from app.services import health_check, product_access
-from tests.support.booking import balances
+from tests.support.booking import balances, payments_of
 from tests.support.parts import come
 from tests.support.rows import the
 from tests.support.shop import STAFF, begin_product, buy, empty, files_of, has_access, make_file, pay_order, product, purchase_of
@@ -57,6 +57,18 @@ def test_refund_that_fails_gives_it_back(app: Flask, stripe_simulator: StripeSim
     product_access.refund(purchase_of(token).order_item_id, 1200, "Asked by phone", STAFF, once=ONCE)
     come(stripe_simulator)
     stripe_simulator.control.fail_refund(the(Refund).provider_ref or "")
+    come(stripe_simulator)
+    assert (has_access(token), product(slug).stock_taken, the(Refund).status) == (True, 1, "failed")
+    assert the(Case, kind="refund_failed").closed_at is None and health_check.findings() == []
+
+
+@pytest.mark.databases("sqlite")
+def test_refund_that_stripe_will_not_make_gives_it_back(app: Flask, stripe_simulator: StripeSimulator) -> None:
+    token = buy(stripe_simulator, slug := make_file(stock=1))
+    stripe_simulator.control.drop(None)
+    stripe_simulator.control.dispute(payments_of(token)[0].payment_intent_id)
+    product_access.refund(purchase_of(token).order_item_id, 1200, "Asked by phone", STAFF, once=ONCE)
+    assert not has_access(token)
     come(stripe_simulator)
     assert (has_access(token), product(slug).stock_taken, the(Refund).status) == (True, 1, "failed")
     assert the(Case, kind="refund_failed").closed_at is None and health_check.findings() == []

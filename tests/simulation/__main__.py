@@ -1,13 +1,14 @@
 """Plays many histories: ``python -m tests.simulation --histories 10000 [--database postgresql]``.
 
 Failing seeds are kept in seeds.txt and replayed first. ``--seed N`` plays one and tells its story; ``--shrink`` leaves out of it
-what the failure does not need. Ctrl+C ends it, and it says how far it came.
+what the failure does not need. Ctrl+C, or SIGTERM, ends it, and it says how far it came; it also says so on the way.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -23,6 +24,8 @@ from .history import HistoryFailed, Story, play
 from .mixture import STEPS
 from .world import Database, World, running
 
+ON_THE_WAY = 250
+"""Histories after which it says how far it has come."""
 SEEDS = Path(__file__).with_name("seeds.txt")
 
 
@@ -77,6 +80,10 @@ def outcome(line: str) -> tuple[str, str]:
     return act.lstrip("0123456789 ").split(" ")[0], re.sub(r"[0-9]+|\b[A-Z][a-z][a-z] ", "", said)[:60]
 
 
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     """0 when every history kept every promise."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
@@ -92,6 +99,8 @@ def main() -> int:
     failed, steps, deaths, began = 0, 0, Counter[str](), time.monotonic()
     outcomes = Counter[tuple[str, str]]()
     played = 0
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)  # in the background of a shell it is ignored
     with a_database(asked.database) as database, running(database) as world, suppress(KeyboardInterrupt):
         for seed in seeds:
             try:
@@ -104,6 +113,8 @@ def main() -> int:
                     keep(seed, str(failure).splitlines()[0].partition(": ")[2])
                 continue
             played, steps = played + 1, steps + story.steps
+            if played % ON_THE_WAY == 0:
+                print(f"{played} histories, up to seed {seed}, {failed} failed", flush=True)
             outcomes.update(outcome(line) for line in story.log)
             if asked.seed:
                 print("\n".join(story.log))

@@ -32,7 +32,7 @@ def _is_paid_for(seen: Rows, stripe: AtStripe, r: RowMapping) -> None:
     must(any(line["order_id"] == r["order_id"] for line in paid), 5, f"{name} is registered and unpaid")
     must(r["amount_paid_cents"] == worth, 5, f"{name} says that {r['amount_paid_cents']} was paid, its orders {worth}")
     for line in paid:
-        _has_its_money(seen, stripe, line["order_id"])
+        has_its_money(seen, stripe, line["order_id"])
     refunds = [refund for refund in seen.refunds.values() if _about(seen, refund, paid)]
     less = sum(refund["amount_cents"] for refund in refunds if refund["reason"] == "difference" and _stands(refund))
     over = worth - less - (r["price_cents"] - r["owed_cents"])
@@ -40,7 +40,7 @@ def _is_paid_for(seen: Rows, stripe: AtStripe, r: RowMapping) -> None:
     must(over == 0 or (others and over > 0), 5, f"{name} costs {r['price_cents']}, owes {r['owed_cents']}, paid {worth} - {less}")
 
 
-def _has_its_money(seen: Rows, stripe: AtStripe, order_id: int) -> None:
+def has_its_money(seen: Rows, stripe: AtStripe, order_id: int) -> None:
     """A paid order's total was captured, at Stripe or by a person's hand."""
     total = seen.orders[order_id]["total_cents"]
     paid = [p for p in seen.payments_of(order_id) if p["status"] is PaymentStatus.SUCCEEDED]
@@ -64,7 +64,7 @@ def _members(seen: Rows, stripe: AtStripe) -> None:
     spans: dict[int, list[RowMapping]] = {}
     for membership in seen.memberships.values():
         if membership["order_item_id"] is not None:
-            _has_its_money(seen, stripe, seen.order_items[membership["order_item_id"]]["order_id"])
+            has_its_money(seen, stripe, seen.order_items[membership["order_item_id"]]["order_id"])
         if membership["revoked_at"] is None:
             spans.setdefault(membership["user_id"], []).append(membership)
     for user_id, valid in spans.items():

@@ -22,7 +22,7 @@ from app.rules.statuses import (
 )
 from app.services import health_check, reconciling
 
-from . import rows
+from . import purchases, rows
 from .kept import all_money_has_an_end, what_hands_took_is_in_the_books, what_is_kept_is_owed
 from .promises import must
 from .rows import AtStripe, Rows
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .world import World
 
 _R = RegistrationStatus
-CONFIRMATIONS = ("confirmation", "membership_started")
+CONFIRMATIONS = ("confirmation", "membership_started", "purchased")
 """What says that an order is paid: of a basket, the letter of the first thing in it."""
 ENDS = 120
 """More ends of holds and offers than a history can have, one after the other."""
@@ -101,6 +101,7 @@ def check(story: Story) -> None:
     all_money_has_an_end(seen, stripe)
     what_is_kept_is_owed(story, seen, stripe)
     what_hands_took_is_in_the_books(story, seen, stripe)
+    purchases.opened(story, seen)
     each_mail_once(story, seen)
     books_equal_stripe(story, stripe)
     [*found] = [finding for finding in health_check.findings() if "could not be delivered" not in finding]

@@ -5,14 +5,14 @@ Read from the audit entries as they come, so that what is kept in the end is hel
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import RowMapping
 
 from app.rules.statuses import RegistrationStatus
-
-from . import rows
 
 WAITED, CONFIRMED = RegistrationStatus.WAITLISTED.value, RegistrationStatus.REGISTERED.value
 STATUSES = {status.value for status in RegistrationStatus} | {"promoted"}
@@ -48,17 +48,19 @@ class Told:
 
 
 class Record:
-    """Reads what came since and keeps it, by the booking's id."""
+    """Takes what came since the step before and keeps it, by the booking's id."""
 
     def __init__(self) -> None:
-        self._last = 0
         self.told: dict[int, Told] = {}
+        self.given_back: Counter[int] = Counter()
+        """What staff gave back of a course or a file, by the line it was bought by, in minor units."""
 
-    def read(self) -> None:
-        for entry in rows.audit_since(self._last):
-            self._last = entry["id"]
+    def read(self, entries: Sequence[RowMapping]) -> None:
+        for entry in entries:
             if entry["subject_kind"] == "registration":
                 self._note(self.told.setdefault(entry["subject_id"], Told()), entry)
+            elif (entry["subject_kind"], entry["action"]) == ("product_purchase", "refunded_by_staff"):
+                self.given_back[entry["subject_id"]] += entry["detail"]["cents"]
 
     @staticmethod
     def _note(told: Told, entry: RowMapping) -> None:

@@ -23,11 +23,11 @@ from app.rules.statuses import OrderStatus, RegistrationStatus
 from app.services.club_session_fields import FieldsRefused
 from tests.support.factories import make_club_session, make_membership, make_plan, make_user
 
-from . import acts, calm, rows, shop
+from . import acts, calm, rows, shelf, shop
 from .dice import Act, Dice, Nothing
 from .ends import Record
 from .invariants import Watch
-from .mixture import STEPS, steps_of
+from .mixture import STEPS, has_shelf, steps_of
 from .people import Crowd, Person
 from .promises import Broken
 from .wire import Death
@@ -49,6 +49,8 @@ class Story:
     seed: int
     crowd: Crowd = field(default_factory=lambda: Crowd([]))
     slugs: list[str] = field(default_factory=list)
+    shelf: list[str] = field(default_factory=list)
+    """The courses and files that are for sale."""
     log: list[str] = field(default_factory=list)
     grudge: float = 0.0
     grudges: bool = False
@@ -95,6 +97,8 @@ class Story:
             person.user_id = user.id
         make_plan(slug=shop.PLAN, price_cents=shop.PLAN_CENTS)
         self.crowd = Crowd(people)
+        if has_shelf(self.seed):
+            shelf.set_out(self, Dice(f"{self.seed} shelf"))
 
     # --- what acts ask ---
 
@@ -149,10 +153,11 @@ class Story:
         self.world.stripe.fail(operation, kind, times, when, seconds=0, stored=stored)
 
     def change_amount(self, checkout_id: str, cents: int) -> None:
+        """Unless its payment is with the bank already, whose amount is then as it was."""
         core = self.world.simulator.core
         with core.changes():
             record = core.store.need("checkout.session", checkout_id)
-            if record.object["status"] == "open":
+            if record.object["status"] == "open" and not record.private["pending"]:
                 record.object["amount_total"] += cents
                 record.object["amount_subtotal"] += cents
                 core.store.save(record)
@@ -192,7 +197,7 @@ class Story:
         db.session.remove()
         self.crowd.read_mails(self.world.mail)
         self.seen = self.watch.check(self.at_stripe(), self.world.clock.now, self.crowd.known_checkouts())
-        self.record.read()
+        self.record.read(self.watch.entries)
 
 
 def play(world: World, seed: int, *, steps: int = STEPS, without: Collection[int] = ()) -> Story:

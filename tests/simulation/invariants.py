@@ -24,7 +24,7 @@ from app.rules.statuses import (
     SessionStatus,
 )
 
-from . import bookings, rows
+from . import bookings, purchases, rows
 from .promises import must
 from .rows import AtStripe, Rows
 
@@ -53,6 +53,8 @@ class Watch:
 
     def __init__(self) -> None:
         self.before = rows.look()
+        self.entries: Sequence[RowMapping] = ()
+        """What was written on the record since the look before."""
         self._last_audit = 0
         self._on_record: dict[tuple[str, int], Any] = {}
 
@@ -65,9 +67,10 @@ class Watch:
         self._nobody_overtaken(seen, _by_staff(entries))
         money(seen, stripe)
         bookings.check(seen, stripe)
+        purchases.check(seen, stripe)
         open_pages_keep_their_places(seen, stripe, known_checkouts)
         self._on_the_record(seen, entries)
-        self.before = seen
+        self.before, self.entries = seen, entries
         return seen
 
     def _nobody_overtaken(self, seen: Rows, by_staff: set[int]) -> None:

@@ -15,7 +15,7 @@ from app.rules.statuses import ItemKind, OrderStatus, PaymentState, PaymentStatu
 from app.services import ledger
 from app.services.by_hand import Means
 
-from . import rows
+from . import purchases, rows
 from .ends import Told
 from .promises import must
 from .rows import AtStripe, Rows, cents_of
@@ -52,6 +52,8 @@ def _bought_cents(seen: Rows, order_id: int) -> int:
             continue
         if item["kind"] is ItemKind.MEMBERSHIP:
             had += cents_of(item) * any(m["order_item_id"] == item["id"] for m in seen.memberships.values())
+        elif item["kind"] is ItemKind.PRODUCT:
+            had += cents_of(item) * (seen.product_purchases[item["id"]]["granted_at"] is not None)
         elif seen.registrations[item["registration_id"]]["order_id"] != order_id:
             had += cents_of(item) * (order["status"] is OrderStatus.PAID)
         else:
@@ -68,7 +70,8 @@ def what_is_kept_is_owed(story: Story, seen: Rows, stripe: AtStripe) -> None:
             continue
         left = sum(p["captured_cents"] - _gone(seen, stripe, p) for p in payments)
         bookings = seen.bookings_of(order_id)
-        expected = sum(owed_to_club(story, seen, r) for r in bookings) + _memberships(seen, order_id)
+        expected = sum(owed_to_club(story, seen, r) for r in bookings)
+        expected += _memberships(seen, order_id) + _products(story, seen, order_id)
         if elsewhere := _made_at_stripe(seen, payments):
             paid = sum(p["captured_cents"] for p in payments)
             must(left <= max(expected, paid - elsewhere), 2, f"order {order_id}: {left} is kept, {elsewhere} went elsewhere")
@@ -120,6 +123,12 @@ def _memberships(seen: Rows, order_id: int) -> int:
     return kept
 
 
+def _products(story: Story, seen: Rows, order_id: int) -> int:
+    """What courses and files of an order cost that were had by it, less what staff said that goes back."""
+    lines = [(item, bought) for item, bought in purchases.of_order(seen, order_id) if bought["granted_at"] is not None]
+    return sum(max(0, cents_of(item) - story.record.given_back[item["id"]]) for item, _ in lines)
+
+
 def owed_to_club(story: Story, seen: Rows, r: RowMapping) -> int:
     """What the record says that the club keeps of this booking, by all that was done to it and by how and when it ended."""
     told = story.record.told.get(r["id"], Told())
@@ -159,6 +168,9 @@ def what_hands_took_is_in_the_books(story: Story, seen: Rows, stripe: AtStripe) 
 
 
 def _each_session_has_its_revenue(story: Story, seen: Rows) -> None:
+    sold = -rows.balance(ledger.revenue(ItemKind.PRODUCT))
+    had = sum(_products(story, seen, id_) for id_ in seen.orders)
+    must(sold == had, 7, f"courses and files have {sold} in the books, and {had} is kept of what was bought")
     booked = rows.revenue_of(ledger.revenue(ItemKind.REGISTRATION))
     for id_ in seen.club_sessions:
         mine = [r for r in seen.registrations.values() if r["club_session_id"] == id_]

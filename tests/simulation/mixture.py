@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from . import acts, desk, outside, shop
+from . import acts, desk, outside, shelf, shop
 from .dice import Act
 
 STEPS = 24
@@ -27,6 +27,10 @@ DESK: dict[Act, int] = {
 SHOP: dict[Act, int] = {
     shop.join: 5, shop.fill_basket: 14, shop.check_out: 12, shop.cancel_one: 4, desk.end_membership: 3,
 }  # fmt: skip
+SHELF: dict[Act, int] = {
+    shelf.buy: 20, shelf.choose: 12, shop.fill_basket: 8, shop.check_out: 14, shelf.give_back: 14, shelf.change_stock: 5,
+    shelf.take_off_sale: 3, shelf.clear_out: 2,
+}  # fmt: skip
 TIME: dict[Act, int] = {
     outside.minutes_pass: 9, outside.hours_pass: 2, outside.until_the_start: 1,
 }  # fmt: skip
@@ -42,6 +46,14 @@ GROUPS = ((STAFF, 0.75), (FAULTS, 0.75), (DESK, 0.6), (SHOP, 0.4))
 (swarm testing)."""
 
 
+HAVE_SHELF = 0.4
+
+
+def has_shelf(seed: int) -> bool:
+    """Whether courses and files are for sale. Drawn apart: a history without them is what it was before there were any."""
+    return random.Random(f"{seed} stock").random() < HAVE_SHELF  # noqa: S311 - a history, not a secret
+
+
 def steps_of(seed: int, steps: int) -> list[list[Act]]:
     """Which acts, in which order: drawn by weight from what this history's mixture has. It begins with people who come."""
     drawn = random.Random(f"{seed} steps")  # noqa: S311 - a history, not a secret
@@ -50,4 +62,7 @@ def steps_of(seed: int, steps: int) -> list[list[Act]]:
         if drawn.random() < often:
             weights |= {act: weight for act, weight in group.items() if drawn.random() < 0.7}
     began: list[list[Act]] = [[acts.register]] * drawn.randint(1, 4)
+    if has_shelf(seed):
+        weights |= SHELF
+        began += [[shelf.buy]] * drawn.randint(1, 3)
     return [*began, *(drawn.choices(list(weights), list(weights.values()), k=TRIES) for _ in range(steps - len(began)))]

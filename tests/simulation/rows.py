@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, bindparam, select
 
 from app.extensions import db
 from app.models import (
@@ -19,6 +19,8 @@ from app.models import (
     OrderItem,
     OutgoingEmail,
     Payment,
+    Product,
+    ProductPurchase,
     Refund,
     Registration,
 )
@@ -41,6 +43,9 @@ class Rows:
     refunds: dict[int, RowMapping] = field(default_factory=dict)
     cases: dict[int, RowMapping] = field(default_factory=dict)
     memberships: dict[int, RowMapping] = field(default_factory=dict)
+    products: dict[int, RowMapping] = field(default_factory=dict)
+    product_purchases: dict[int, RowMapping] = field(default_factory=dict)
+    """By the id of the line they were bought by."""
 
     def taken(self, session_id: int) -> int:
         return self._places(session_id, TAKEN)
@@ -102,23 +107,27 @@ def look() -> Rows:
     """Read everything that the checks of each step need, in one snapshot."""
     rows = Rows()
     with db.engine.connect() as connection:
-        for model, name in _TABLES:
-            table = model.__table__
-            found = connection.execute(select(table).order_by(table.c.id)).mappings()
-            setattr(rows, name, {row["id"]: row for row in found})
+        for statement, key, name in _TABLES:
+            setattr(rows, name, {row[key]: row for row in connection.execute(statement).mappings()})
     return rows
 
 
-_TABLES = (
-    (ClubSession, "club_sessions"), (Registration, "registrations"), (Order, "orders"), (OrderItem, "order_items"),
-    (Payment, "payments"), (Refund, "refunds"), (Case, "cases"), (Membership, "memberships"),
-)  # fmt: skip
+def _all_of(model: Any) -> tuple[Any, str, str]:
+    """A statement that is built once, for it remembers what it compiles to; the key of a row, and the table."""
+    [key] = model.__table__.primary_key.columns
+    return select(model.__table__).order_by(key), key.name, model.__tablename__
+
+
+_TABLES = [
+    _all_of(model)
+    for model in (ClubSession, Registration, Order, OrderItem, Payment, Refund, Case, Membership, Product, ProductPurchase)
+]
+_SINCE = select(AuditEntry.__table__).where(AuditEntry.id > bindparam("last_id")).order_by(AuditEntry.id)
 
 
 def audit_since(last_id: int) -> list[RowMapping]:
-    table = AuditEntry.__table__
     with db.engine.connect() as connection:
-        return list(connection.execute(select(table).where(table.c.id > last_id).order_by(table.c.id)).mappings())
+        return list(connection.execute(_SINCE, {"last_id": last_id}).mappings())
 
 
 def clearing() -> dict[int | None, int]:

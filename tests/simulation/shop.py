@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PLAN, PLAN_CENTS = "year", 3000
 
 
-def _buyer(person: Person) -> Buyer:
+def buyer(person: Person) -> Buyer:
     standing = standings.standing(db.session(), person.user_id, person.email, clock.now())
     db.session.rollback()
     return Buyer(person.name, person.email, person.user_id, standing)
@@ -47,23 +47,23 @@ def fill_basket(story: Story, dice: Dice) -> str:
     wanted = Wanted(ItemKind.REGISTRATION, story.session(dice).slug, dice.choice((1, 1, 2)))
     if dice.random() < 0.35:
         wanted = Wanted(ItemKind.MEMBERSHIP, PLAN)
-    person.basket = baskets.add(person.basket, wanted, _buyer(person))
+    person.basket = baskets.add(person.basket, wanted, buyer(person))
     return f"{person.name} {wanted.slug}"
 
 
 def check_out(story: Story, dice: Dice) -> str:
     """Somebody orders what is in their basket; what cannot be had any more they take out first."""
     person = dice.choice([person for person in story.crowd.people if person.basket])
-    buyer = _buyer(person)
-    lines = baskets.view(person.basket or "", buyer).lines
+    asks = buyer(person)
+    lines = baskets.view(person.basket or "", asks).lines
     db.session.rollback()
     for line in lines:
         if line.quoted is None and dice.random() < 0.8:
-            baskets.change(person.basket or "", line.id, 0, buyer)
-    total = baskets.view(person.basket or "", buyer).total_cents
+            baskets.change(person.basket or "", line.id, 0, asks)
+    total = baskets.view(person.basket or "", asks).total_cents
     db.session.rollback()
     person.forms += 1
-    person.went_to(checkout.begin_basket(person.basket or "", buyer, total, f"{person.email}-{person.forms}"))
+    person.went_to(checkout.begin_basket(person.basket or "", asks, total, f"{person.email}-{person.forms}"))
     return f"{person.name} {len(lines)} for {total}"
 
 

@@ -21,6 +21,7 @@ from tests.concurrency.racing import race
 from tests.simulation import breaks
 from tests.simulation.desk_stories import DESK_TWINS
 from tests.simulation.promises import must
+from tests.simulation.shelf_stories import SHELF_TWINS
 from tests.simulation.told import Told
 from tests.simulation.world import World, seeded_secrets
 from tests.support.rows import all_of
@@ -197,6 +198,7 @@ TWINS: list[tuple[str, Callable[[], Any], Callable[[Told], None]]] = [
     ("no place in a cancelled session", breaks.session_ended_check, paid_after_the_session_was_cancelled),
     ("offer's clock starts with its mail", breaks.offer_deadline, mail_server_is_down_for_a_day),
     *DESK_TWINS,
+    *SHELF_TWINS,
 ]
 
 

@@ -66,7 +66,7 @@ class WsgiClient(stripe.HTTPClient):  # type: ignore[misc]
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, **_: Any
     ) -> tuple[bytes, int, Mapping[str, str]]:
         self._deaths.at("stripe:before")
-        environ = EnvironBuilder.from_environ(_environ(method, url, headers or {}, post_data)).get_environ()
+        environ = _environ(method, url, headers or {}, post_data)
         try:
             body, status, answered = run_wsgi_app(self._simulator().wsgi, environ, buffered=True)
         except NoAnswer as error:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlsplit
@@ -65,15 +66,16 @@ class Database:
 class World:
     """What a history plays in. Between histories: ``begin``."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, files: Path) -> None:
+        self._database, self._files = database, files
         self.deaths = Deaths()
         self.mail = SimulatedMail(self.deaths)
         self.clock = FakeClock()
         self.simulator: Simulator = _new_simulator(self._into_app)
         database.renew()
+        settings = safe_settings(database.url, stripe_api_base=STRIPE_URL, files_dir=str(files))
         with patch.object(stripe, "RequestsClient", lambda **_: WsgiClient(lambda: self.simulator, self.deaths)):
-            self.app: Flask = remember(create_app(safe_settings(database.url, stripe_api_base=STRIPE_URL)))
+            self.app: Flask = remember(create_app(settings))
         self.app.testing = True
         self.app.extensions["muster_mailer"] = self.mail
         self.webhook_answers: list[int] = []
@@ -87,6 +89,7 @@ class World:
         """An empty club on a fresh database, at the same moment for every history."""
         self._forget_process()
         self._database.renew()
+        shutil.rmtree(self._files, ignore_errors=True)
         self.deaths.forget()
         self.mail.down, self.mail.refuses, self.mail.sent = False, set(), []
         self.webhook_answers = []
@@ -125,6 +128,11 @@ class World:
             dispose()
         self.app.extensions.pop("muster_jobs", None)
 
+    def open(self, path: str) -> int:
+        """What the site answers to whoever follows this link."""
+        client = OutsideClient(self.app, self.app.response_class, use_cookies=False)
+        return client.get(path, base_url=SITE_URL).status_code
+
     def _into_app(self, url: str, headers: Mapping[str, str], body: bytes, _timeout: float) -> Answer:
         client = OutsideClient(self.app, self.app.response_class, use_cookies=False)
         response = client.post(urlsplit(url).path, base_url=SITE_URL, data=body, headers=dict(headers))
@@ -147,8 +155,8 @@ def _new_simulator(post: Any) -> Simulator:
 @contextmanager
 def running(database: Database) -> Iterator[World]:
     """A world in which the app reads the world's clock and a commit is a failpoint."""
-    world = World(database)
     with ExitStack() as stack:
+        world = World(database, Path(stack.enter_context(TemporaryDirectory(prefix="muster-files-"))))
         stack.enter_context(app_clock.reading(world.clock))
         stack.enter_context(patch.object(stripe._webhook, "time", _Time(world.clock)))
         stack.enter_context(_commits_that_may_kill(world.deaths))

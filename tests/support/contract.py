@@ -149,6 +149,20 @@ def forms_protected(page: Document) -> Iterator[str]:
             yield f"a form leads to another site: {form.get('action')}"
 
 
+def enter_goes_on(page: Document) -> Iterator[str]:
+    """Enter in a field presses the first button of its form: the one that does what the form is for."""
+    for form in page.all("form"):
+        first = next((e for e in form.iter() if is_submit(e)), None)
+        if first is not None and first.get("formaction"):
+            yield f"Enter in the form to {form.get('action')!r} presses {text_of(first)!r}, which leads elsewhere"
+
+
+def is_submit(element: Element) -> bool:
+    """Whether it is a button that sends its form."""
+    usual = {"button": "submit", "input": "text"}.get(str(element.tag), "")
+    return element.get("type", usual).lower() in ("submit", "image") if usual else False
+
+
 def nothing_inline(page: Document) -> Iterator[str]:
     for element in page.all():
         if element.tag == "script" and not element.get("src"):
@@ -198,7 +212,7 @@ def nothing_external(page: Document) -> Iterator[str]:
 
 RULES: tuple[Rule, ...] = (
     well_formed, language, one_heading, title_begins_with_heading, every_input_labelled, ids_unique, references_resolve,
-    errors_linked, forms_protected, nothing_inline, skip_link, policy_sent, nothing_external,
+    errors_linked, forms_protected, enter_goes_on, nothing_inline, skip_link, policy_sent, nothing_external,
 )  # fmt: skip
 
 

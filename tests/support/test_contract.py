@@ -70,6 +70,7 @@ BREAKS = [
     ("forms_protected", '<form method="get">', '<form method="get"><input type="hidden" name="csrf_token" value="a">', "address"),
     ("forms_protected", '<form method="get">', '<form method="dialog">', "do not know"),
     ("forms_protected", '<form method="get">', '<form method="get" action="https://elsewhere.example/">', "another site"),
+    ("enter_goes_on", "<button>Continue", '<button formaction="/code">Use the code</button><button>Continue', "leads elsewhere"),
     ("nothing_inline", "</main>", "</main><script>alert(1)</script>", "inline <script>"),
     ("nothing_inline", "</head>", "<style>p { color: red }</style></head>", "inline <style>"),
     ("nothing_inline", "<button>Continue", '<button style="color: red">Continue', "style attribute"),

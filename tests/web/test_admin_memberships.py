@@ -123,7 +123,7 @@ def test_bought_membership_is_ended_and_paid_back(desk: PageClient, stripe_simul
     desk.get(f"/admin/memberships/{the(Membership).id}/change")
     page = desk.submit("/change", deed="refund", reason="moved away")
     assert "NZ$60.00, to where it was paid from" in page.text and "ana@example.org, by e-mail" in page.text
-    assert "NZ$60.00 go back" in desk.submit("/change", button="End it now and refund NZ$60.00").text
+    assert "NZ$60.00 goes back" in desk.submit("/change", button="End it now and refund NZ$60.00").text
     assert (the(Refund).amount_cents, the(Membership).revoked_at is None) == (6000, False)
 
 

@@ -200,4 +200,18 @@ def test_refund_that_failed_shows_why(pages: PageClient, badminton: ClubSession)
         refund = db.get_one(Refund, the(Refund).id)
         refund.status, refund.last_error = RefundStatus.FAILED, "expired_or_canceled_card"
     (row,) = rows_of(pages.get("/admin/money/refunds?status=failed"))
-    assert "Failed" in row and "expired_or_canceled_card" in row
+    assert "Failed" in row and "the card has expired or was cancelled" in row
+
+
+@pytest.mark.databases("sqlite")
+def test_filters_are_folded_away_until_one_is_in_force(pages: PageClient, badminton: ClubSession) -> None:
+    many_orders(badminton, 2)
+    for path in ("/admin/money/orders", "/admin/money/ledger", "/admin/registrations", "/admin/sessions/badminton"):
+        plain, searched = pages.get(path), pages.get(f"{path}?q=ngata")
+        ordered = pages.get(f"{path}?sort=oldest")
+        assert [_folded(page) for page in (plain, searched, ordered)] == [True, True, False], path
+
+
+def _folded(page: Page) -> bool:
+    (filters,) = page.tree.with_class("filters__more")
+    return filters.get("open") is None

@@ -174,7 +174,7 @@ def test_buyers_are_listed_and_one_is_paid_back(desk: PageClient, stripe_simulat
     desk.submit(path, button="Continue", amount="12", reason="Asked by phone")
     assert "can no longer be opened" in desk.page.text and has_access(token)  # type: ignore[union-attr]
     page = desk.submit(path, button="Refund NZ$12.00")
-    assert "NZ$12.00 go back to Ana Lee." in page.text and "Paid back" in page.text
+    assert "NZ$12.00 goes back to Ana Lee." in page.text and "Paid back" in page.text
     assert (the(Refund).amount_cents, has_access(token)) == (1200, False)
     assert "Nothing is left to refund." in desk.get(path).text
     order = desk.get("/admin/money/orders/" + token)

@@ -108,7 +108,7 @@ STATES: dict[str, tuple[Callable[[Any], str], str, tuple[Any, ...], tuple[str, .
     ),
     "paid after giving up": (
         refunded_late, "Refunded", ("cancelled", "succeeded", "registration", "cancelled", "refunded"),
-        ("NZ$12.00 go back to the card", "You have no place in this session"), ("You were not charged", "Pay NZ"),
+        ("NZ$12.00 goes back to the card", "You have no place in this session"), ("You were not charged", "Pay NZ"),
     ),
     "waiting": (
         waiting, "You are on the waitlist", ("pending", None, "registration", "waitlisted", "pending"),

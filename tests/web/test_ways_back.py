@@ -33,13 +33,13 @@ def test_each_part_is_said_to_go_back_the_way_it_was_paid_and_does(pages: PageCl
     staff_actions.refund(mine.token, 500, "Sorry about the rain", "user:1", once="r" * 20)  # of the newest payment: the cash
     page = pages.get(f"/orders/{token}")
     said = "You get NZ$19.00 back: NZ$12.00 on the card you paid with, and NZ$7.00 by hand from the club"
-    assert said in page.text and "NZ$5.00 are paid back by hand" in page.text
+    assert said in page.text and "NZ$5.00 is paid back by hand" in page.text
     staff = desk_registration.page(mine.token)
     assert staff is not None and staff.back(1900) == Back(card_cents=1200, hand_cents=700) == staff.back(9999)
     page = pages.submit("/cancel", button="Yes, cancel and refund NZ$19.00")
     back = [(r.amount_cents, the(Payment, id=r.payment_id).provider) for r in all_of(Refund)]
     assert back == [(500, "cash"), (700, "cash"), (1200, "stripe")]
-    assert "NZ$12.00 go back to the card" in page.text and "NZ$12.00 are paid back by hand" in page.text
+    assert "NZ$12.00 goes back to the card" in page.text and "NZ$12.00 is paid back by hand" in page.text
     assert health_check.findings() == []
 
 

@@ -123,7 +123,7 @@ def _change(member: MemberRow, form: ChangeForm) -> str:
     if form.deed.data == REFUND:
         owed = service.refund(member.id, reason, actor)
         back = money(owed, member.currency or current_settings().currency)
-        return _("The membership has ended, and %(amount)s go back. We write to %(email)s.", amount=back, **said)
+        return _("The membership has ended, and %(amount)s goes back. We write to %(email)s.", amount=back, **said)
     service.revoke(member.id, reason, actor)
     return _("The membership has ended. We write to %(email)s.", **said)
 

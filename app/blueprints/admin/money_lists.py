@@ -77,6 +77,11 @@ class Asked:
         """Whether it shows less than everything."""
         return bool({name for name in self.given if name != "sort"})
 
+    @property
+    def chosen(self) -> bool:
+        """Whether more was chosen than a word to search for."""
+        return self.wanted.sort != Sort.NEWEST or not {"q", "sort"}.issuperset(self.given)
+
 
 def asked(name: str, args: MultiDict[str, str]) -> Asked:
     """What the address or the export's form asks for. What there is no such choice of means any."""

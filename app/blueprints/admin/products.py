@@ -120,7 +120,7 @@ def purchase_refund(item_id: int) -> ResponseReturnValue:
         owed = product_access.refund(item_id, form.cents, form.reason.data, viewer.actor(), once=form.once.data)
         if not owed:
             return _("This refund was made already. Nothing was done twice.")
-        return _("%(amount)s go back to %(name)s.", amount=money_words(owed, bought.currency), name=bought.name)
+        return _("%(amount)s goes back to %(name)s.", amount=money_words(owed, bought.currency), name=bought.name)
 
     facts = {"bought": bought, "left": left, "back": back}
     return walk(form, "admin/purchase_refund.html", refund, lambda: back, **facts)

@@ -155,6 +155,17 @@ REFUND_REASONS = {
     "replaced": _("somebody took the place"),
     "difference": _("difference of a change"),
 }
+
+REFUND_ERRORS = {
+    "charge_for_pending_refund_disputed": _("the payment is disputed meanwhile"),
+    "declined": _("the bank declined it"),
+    "expired_or_canceled_card": _("the card has expired or was cancelled"),
+    "insufficient_funds": _("there was not enough money in the Stripe account"),
+    "lost_or_stolen_card": _("the card was lost or stolen"),
+    "merchant_request": _("it was called off in Stripe’s dashboard"),
+    "unknown": _("no reason given"),
+}
+"""Stripe's `failure_reason` of a refund."""
 CASES = {
     "payment_mismatch": _("A payment that does not fit its order"),
     "payment_elsewhere": _("A payment that went to another Stripe account"),
@@ -237,6 +248,11 @@ def refund_reason_words(reason: str) -> str:
     return str(REFUND_REASONS.get(reason, _plain(reason)))
 
 
+def refund_error_words(error: str) -> str:
+    """Why Stripe could not pay money back; what it has no word for is its own answer, as it stands."""
+    return str(REFUND_ERRORS.get(error, error))
+
+
 def detail_words(detail: Mapping[str, Any], currency: str) -> list[str]:
     """What an entry says besides: amounts, reasons, numbers."""
     found = [money(detail["cents"], currency)] if isinstance(detail.get("cents"), int) and detail["cents"] else []
@@ -257,7 +273,7 @@ def late_words(late: Mapping[str, int]) -> str:
 WORDS = {
     function.__name__: function
     for function in (
-        action_words, actor_words, account_words, case_words, decision_words, refund_reason_words, detail_words,
-        late_words,
+        action_words, actor_words, account_words, case_words, decision_words, refund_reason_words, refund_error_words,
+        detail_words, late_words,
     )
 }  # fmt: skip
