@@ -170,6 +170,10 @@ class PaymentGateway(Protocol):
 
     def retrieve_refund(self, refund_id: str) -> ProviderRefund: ...
 
+    def refunds_of(self, payment_intent_id: str) -> Sequence[ProviderRefund]:
+        """Every refund of one payment, made here or elsewhere."""
+        ...
+
     def find_refund(self, payment_intent_id: str, refund_key: str) -> ProviderRefund | None:
         """The refund that carries our key in its metadata, if the provider has it."""
         ...

@@ -124,10 +124,14 @@ class StripeGateway:
         """Fetch it; GatewayMissing when Stripe does not know it."""
         return _refund(self._call(lambda: self._client.v1.refunds.retrieve(refund_id)))
 
+    def refunds_of(self, payment_intent_id: str) -> list[ProviderRefund]:
+        """The refunds of one payment, made anywhere, newest first."""
+        page = self._call(lambda: self._client.v1.refunds.list({"payment_intent": payment_intent_id, "limit": 100}))
+        return [_refund(refund) for refund in page.data]
+
     def find_refund(self, payment_intent_id: str, refund_key: str) -> ProviderRefund | None:
         """Look through the payment's refunds for ours: what to do when a key is older than Stripe remembers."""
-        page = self._call(lambda: self._client.v1.refunds.list({"payment_intent": payment_intent_id, "limit": 100}))
-        return next((r for r in map(_refund, page.data) if r.refund_key == refund_key), None)
+        return next((r for r in self.refunds_of(payment_intent_id) if r.refund_key == refund_key), None)
 
     def undelivered_events(self, types: Sequence[str], since: datetime) -> Iterator[Event]:
         """Events that some endpoint has not taken, oldest last; Stripe keeps them for 30 days."""

@@ -194,6 +194,15 @@ class StripeAway(Refusal):
     )
 
 
+class RefundsUnknown(Refusal):
+    """Staff want to pay out by hand, and Stripe cannot be asked whether the money has gone back by card meanwhile."""
+
+    status = 503
+    text = words(
+        "Stripe does not answer, so we cannot tell whether this money has gone back already. Please try again in a few minutes."
+    )
+
+
 class CheckoutNotEnded(Refusal):
     """Staff want to take money by hand, and Stripe cannot be asked whether the person can still pay by card."""
 

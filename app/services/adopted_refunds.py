@@ -1,6 +1,7 @@
 """Refunds made elsewhere (Stripe's dashboard): each becomes a row of ours, booked once against what its payment bought.
 
-Called by the inbox and by reconciling; staff say by ``attribute`` which line a refund was for when that cannot be known.
+Called by the inbox, by reconciling, and before staff pay out what Stripe could not; staff say by ``attribute`` which line a
+refund was for when that cannot be known.
 """
 
 from __future__ import annotations
@@ -8,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
-from ..integrations.payments import ProviderRefund
+from ..extensions import db as flask_db
+from ..integrations import gateway
+from ..integrations.payments import GatewayError, ProviderRefund
 from ..models import LedgerEntry, OrderItem, Payment, Refund
-from ..rules.refusals import InvalidInput, words
+from ..rules.refusals import InvalidInput, RefundsUnknown, words
 from ..rules.statuses import RefundStatus
-from ..transaction import retried, transaction
+from ..transaction import end_read, retried, transaction
 from . import audit, cases, items, ledger, orders, refund_marks, refunds
 from .writes import insert_once
 
@@ -52,6 +55,37 @@ def adopt(db: Session, payment: Payment, answer: ProviderRefund) -> None:
         cases.open_case(db, f"refund:{refund_id}:line", KIND, **names, refund=refund_id, cents=cents)
     audit.record(db, audit.STRIPE, "refund_adopted", "refund", refund_id, cents=cents)
     refunds.record(db, refund_id, answer, audit.STRIPE)
+
+
+@retried
+def take(answer: ProviderRefund) -> bool:
+    """Bring us in line with a refund at Stripe: its state here, or a row of ours when it was made elsewhere; True if news."""
+    with transaction() as db:
+        known = or_(Refund.provider_ref == answer.id, Refund.idempotency_key == (answer.refund_key or ""))
+        row = db.execute(select(Refund.id, Refund.status).where(known)).first()
+        if row is not None:
+            refunds.record(db, row.id, answer, audit.WORKER)
+            return bool(db.execute(select(Refund.status).where(Refund.id == row.id)).scalar_one() is not row.status)
+        payment = db.execute(
+            select(Payment).where(Payment.payment_intent_id == (answer.payment_intent_id or ""))
+        ).scalar_one_or_none()
+        if payment is None:
+            return False
+        adopt(db, payment, answer)
+        return True
+
+
+def catch_up(payment_id: int) -> None:
+    """Take on what has gone back of a payment at Stripe without our having heard of it. Raises RefundsUnknown."""
+    found = select(Payment.payment_intent_id).where(Payment.id == payment_id)
+    intent = flask_db.session.execute(found).scalar_one_or_none()
+    end_read()
+    try:
+        there = gateway().refunds_of(intent) if intent is not None else ()
+    except GatewayError as error:
+        raise RefundsUnknown from error
+    for answer in reversed(there):
+        take(answer)
 
 
 @retried

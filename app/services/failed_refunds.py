@@ -9,10 +9,11 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ..extensions import db as flask_db
 from ..models import Case, Payment, Refund
 from ..rules.refusals import InvalidInput, words
-from ..transaction import retried, transaction
-from . import cases, orders, refunds
+from ..transaction import end_read, retried, transaction
+from . import adopted_refunds, cases, orders, refunds
 from .by_hand import Means
 
 KIND = "refund_failed"
@@ -32,12 +33,22 @@ def try_again(case_id: int, actor: str, note: str = "") -> int:
         return failed.amount_cents
 
 
-@retried
 def paid_by_hand(case_id: int, actor: str, note: str = "", means: Means = Means.BANK) -> int:
     """Somebody has paid the person back from the bank or in cash: the books follow, and nothing is owed any more. The cents.
 
-    Raises InvalidInput when the case is closed already, is about something else, or that much is not left of the payment.
+    Stripe is asked first whether the money has gone back there meanwhile (promise 4). Raises RefundsUnknown when it cannot be,
+    InvalidInput when the case is closed already, is about something else, or that much is not left of the payment.
     """
+    about = flask_db.session.execute(select(Case.payment_id).where(Case.id == case_id, Case.closed_at.is_(None)))
+    payment_id = about.scalar_one_or_none()
+    end_read()
+    if payment_id is not None:
+        adopted_refunds.catch_up(payment_id)
+    return _paid_by_hand(case_id, actor, note, means)
+
+
+@retried
+def _paid_by_hand(case_id: int, actor: str, note: str, means: Means) -> int:
     with transaction() as db:
         failed = _failed(db, cases.settle(db, case_id, "paid by hand", actor, note))
         refunds.pay_by_hand_instead(db, failed, means, actor)

@@ -20,8 +20,8 @@ from .. import clock
 from ..config import current_settings
 from ..extensions import db as flask_db
 from ..integrations import gateway
-from ..integrations.payments import Checkout, Event, GatewayError, Movement, ProviderRefund
-from ..models import PAYMENT_UNSETTLED, Case, LedgerEntry, Payment, Reconciliation, Refund
+from ..integrations.payments import Checkout, Event, GatewayError, Movement
+from ..models import PAYMENT_UNSETTLED, Case, LedgerEntry, Payment, Reconciliation
 from ..rules.statuses import UNSETTLED
 from ..transaction import end_read, retried, transaction
 from . import adopted_refunds, audit, cases, ending, fulfilment, ledger, refunds, stripe_inbox
@@ -67,7 +67,7 @@ def reconcile() -> Report:
         report.mended["payments"] = _settle_open(report)
         _each(report, "checkouts", gateway().paid_checkouts(since), _missed_checkout)
         refunds.send_due_refunds()
-        _each(report, "refunds", gateway().refunds(since), _missed_refund)
+        _each(report, "refunds", gateway().refunds(since), adopted_refunds.take)
         _compare(report, list(gateway().movements()))
     except GatewayError as error:
         report.unreachable = str(error)
@@ -130,24 +130,6 @@ def _missed_checkout(checkout: Checkout) -> bool:
             return False
         applied = fulfilment.apply(db, payment.id, checkout, audit.WORKER)
         return applied in (fulfilment.Applied.FULFILLED, fulfilment.Applied.REFUNDED)
-
-
-@retried
-def _missed_refund(answer: ProviderRefund) -> bool:
-    """A refund at Stripe: its state here, or a row of ours when it was made elsewhere."""
-    with transaction() as db:
-        known = or_(Refund.provider_ref == answer.id, Refund.idempotency_key == (answer.refund_key or ""))
-        row = db.execute(select(Refund.id, Refund.status).where(known)).first()
-        if row is not None:
-            refunds.record(db, row.id, answer, audit.WORKER)
-            return bool(db.execute(select(Refund.status).where(Refund.id == row.id)).scalar_one() is not row.status)
-        payment = db.execute(
-            select(Payment).where(Payment.payment_intent_id == (answer.payment_intent_id or ""))
-        ).scalar_one_or_none()
-        if payment is None:
-            return False
-        adopted_refunds.adopt(db, payment, answer)
-        return True
 
 
 def _compare(report: Report, lines: list[Movement]) -> None:

@@ -13,7 +13,7 @@ from app import clock as club_clock
 from app.models import AuditEntry, Case, Order, Refund, Registration
 from app.queries import due_work, orders
 from app.rules.refunds import LONGEST_REST, next_look_at
-from app.rules.refusals import InvalidInput
+from app.rules.refusals import InvalidInput, RefundsUnknown
 from app.rules.statuses import PaymentState, RefundStatus
 from app.services import cancelling, failed_refunds, health_check, reconciling, refunds
 from app.services.by_hand import Means
@@ -148,6 +148,25 @@ def test_two_clicks_book_one_payment_back(app: Flask, failed: int) -> None:
     clicks = at_once(app, *[lambda: failed_refunds.paid_by_hand(failed, "user:1")] * 3)
     assert sorted(type(click).__name__ for click in clicks) == ["InvalidInput", "InvalidInput", "int"]
     assert count_of(Refund) == 2 and balances()["bank:account"] == -1200
+
+
+def test_what_went_back_in_the_dashboard_unheard_is_not_paid_by_hand_too(app: Flask, failed: int, stripe_simulator: Any) -> None:
+    """Nobody has told us yet: Stripe is asked before a person hands out cash (promise 4)."""
+    [intent] = [payment["id"] for payment in stripe_simulator.control.payments()]
+    stripe_simulator.control.refund(intent, 1000)
+    with pytest.raises(InvalidInput):
+        failed_refunds.paid_by_hand(failed, "user:1")
+    assert [refund.amount_cents for refund in all_of(Refund) if refund.status is not RefundStatus.FAILED] == [1000]
+    assert the(Case, id=failed).closed_at is None
+
+
+def test_nothing_is_paid_by_hand_while_stripe_cannot_be_asked(app: Flask, failed: int, stripe_simulator: Any) -> None:
+    stripe_simulator.control.fail("*", "500", 9, stored=False)
+    with pytest.raises(RefundsUnknown):
+        failed_refunds.paid_by_hand(failed, "user:1")
+    assert the(Case, id=failed).closed_at is None
+    stripe_simulator.control.clear_faults()
+    assert failed_refunds.paid_by_hand(failed, "user:1") == 1200
 
 
 def test_what_was_tried_again_is_not_paid_by_hand_too(app: Flask, failed: int, stripe_simulator: Any) -> None:
