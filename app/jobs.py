@@ -85,7 +85,7 @@ def enqueue(db: Session, job: str, key: str) -> None:
     if not door.open and not _opened(door, db):
         return
     door.client.enqueue_in_transaction(
-        db,
+        db.connection(),
         {"workflow_name": WORKFLOW, "queue_name": QUEUE, "workflow_id": f"{job}:{key}", "app_version": VERSION},
         job,
         key,

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..models import AuditEntry
-from .writes import inserted
+from .writes import added
 
 GUEST = "guest"
 STRIPE = "stripe"
@@ -23,7 +23,7 @@ def by_user(user_id: int) -> str:
 
 def record(db: Session, actor: str, action: str, kind: str, subject_id: int, **detail: object) -> None:
     """Add one audit entry; ``detail`` must be JSON and hold nothing secret."""
-    inserted(db, AuditEntry, actor=actor, action=action, subject_kind=kind, subject_id=subject_id, detail=detail)
+    added(db, AuditEntry, actor=actor, action=action, subject_kind=kind, subject_id=subject_id, detail=detail)
 
 
 def done_before(db: Session, kind: str, subject_id: int, once: str) -> bool:

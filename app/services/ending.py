@@ -21,7 +21,7 @@ from ..rules import holds
 from ..rules.refusals import CheckoutNotEnded, OrderNotOpen
 from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus
 from ..transaction import retried, transaction
-from . import audit, fulfilment, orders, releasing
+from . import attempts, audit, fulfilment, orders, releasing
 from .writes import changed
 
 
@@ -143,7 +143,8 @@ def _attempt(*where: Any) -> _Attempt | None:
 @retried
 def _apply(attempt: _Attempt, checkout: Checkout) -> None:
     with transaction() as db:
-        fulfilment.apply(db, attempt.payment_id, checkout, audit.WORKER, end=attempt.over)
+        locked = attempts.of_payment(db, attempt.payment_id, checkout)
+        fulfilment.apply(db, locked, checkout, audit.WORKER, end=attempt.over)
 
 
 @retried

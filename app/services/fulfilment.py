@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
@@ -20,6 +20,7 @@ from ..models import Order, OrderItem, Payment
 from ..rules import holds
 from ..rules.statuses import PAYMENT_MOVES, UNSETTLED, OrderStatus, PaymentStatus, sources
 from . import audit, baskets, cases, items, ledger, letters, order_lines, orders, promotions, refunds, releasing
+from .attempts import Attempt
 from .writes import moved
 
 
@@ -35,38 +36,20 @@ class Applied(StrEnum):
     STILL_OPEN = "still_open"
 
 
-def find_payment(db: Session, checkout: Checkout) -> Payment | None:
-    """The payment this Checkout pays: by its id, or the attempt of the order it names whose answer from Stripe was lost."""
-    found = db.execute(_OF_CHECKOUT, {"checkout_id": checkout.id}).scalar_one_or_none()
-    if found is not None or not checkout.ours or not checkout.order_reference:
-        return found
-    lost = (
-        select(Payment)
-        .join(Order, Order.id == Payment.order_id)
-        .where(Order.reference == checkout.order_reference, Payment.checkout_id.is_(None), Payment.provider == "stripe")
-        .order_by(Payment.id.desc())
-        .limit(1)
-    )
-    return db.execute(lost).scalar_one_or_none()
-
-
-_OF_CHECKOUT = select(Payment).where(Payment.checkout_id == bindparam("checkout_id"))
-
-
-def apply(db: Session, payment_id: int, checkout: Checkout, actor: str, *, end: bool = False) -> Applied:
+def apply(db: Session, attempt: Attempt, checkout: Checkout, actor: str, *, end: bool = False) -> Applied:
     """Bring our record in line with the Checkout. ``end``: the hold is over, so an expired Checkout frees the places."""
-    order, payment, now = *_locked(db, payment_id), clock.now()
+    order, payment, now = attempt.order, attempt.payment, clock.now()
     if payment.checkout_id is None:
         _move(db, payment, PaymentStatus.OPEN, checkout_id=checkout.id, checkout_url=checkout.url)
     if payment.status is PaymentStatus.SUCCEEDED:
         return Applied.ALREADY
     if checkout.paid:
-        return _capture(db, order, payment, checkout, actor, now)
+        return _capture(db, attempt, checkout, actor, now)
     if checkout.status is CheckoutStatus.EXPIRED:
         _move(db, payment, PaymentStatus.EXPIRED, next_check_at=None)
         return _expired(db, order, actor, now, end)
     if checkout.failed:
-        fail_delayed(db, payment.id, actor)
+        fail_delayed(db, attempt, actor)
         return Applied.EXPIRED
     if checkout.status is CheckoutStatus.COMPLETE:
         _move(db, payment, PaymentStatus.PROCESSING, next_check_at=now + holds.CHECK_EVERY)
@@ -75,23 +58,13 @@ def apply(db: Session, payment_id: int, checkout: Checkout, actor: str, *, end: 
     return Applied.STILL_OPEN
 
 
-def fail_delayed(db: Session, payment_id: int, actor: str) -> None:
+def fail_delayed(db: Session, attempt: Attempt, actor: str) -> None:
     """A delayed payment method failed in the end: the attempt is over and the hold with it, and the person is told, once."""
-    order, payment = _locked(db, payment_id)
+    order, payment = attempt.order, attempt.payment
     if _move(db, payment, PaymentStatus.FAILED, next_check_at=None) and order.status is OrderStatus.PENDING:
         given_up = order.cancel_requested_at is not None
         releasing.release_order(db, order, OrderStatus.CANCELLED if given_up else OrderStatus.EXPIRED, actor)
         letters.owe_order_letter(db, "payment_failed", order.id, key=f"payment:{payment.id}")
-
-
-def _locked(db: Session, payment_id: int) -> tuple[Order, Payment]:
-    """The order, locked, and its payment as it is since."""
-    order = db.execute(_PAID_BY, {"payment_id": payment_id}).scalar_one()
-    return order, db.execute(_FRESH, {"payment_id": payment_id}).scalar_one()
-
-
-_PAID_BY = orders.locked(select(Payment.order_id).where(Payment.id == bindparam("payment_id")).scalar_subquery())
-_FRESH = select(Payment).where(Payment.id == bindparam("payment_id")).execution_options(populate_existing=True)
 
 
 def _expired(db: Session, order: Order, actor: str, now: datetime, end: bool) -> Applied:
@@ -108,9 +81,10 @@ def _may_still_be_paid(db: Session, order: Order) -> bool:
     return db.execute(select(Payment.id).where(Payment.order_id == order.id, Payment.status.in_(UNSETTLED))).first() is not None
 
 
-def _capture(db: Session, order: Order, payment: Payment, checkout: Checkout, actor: str, now: datetime) -> Applied:
+def _capture(db: Session, attempt: Attempt, checkout: Checkout, actor: str, now: datetime) -> Applied:
     """Money is there. Decide what it buys: the order, nothing because something is wrong, or its own way back."""
-    if used_elsewhere(db, payment, checkout):
+    order, payment = attempt.order, attempt.payment
+    if attempt.pays_another:
         cases.open_case(db, f"intent:{checkout.id}", "payment_used_twice", order_id=order.id, payment_id=payment.id)
         return Applied.MISMATCH
     captured, problem = checkout.amount_total_cents, _mismatch(order, payment, checkout)
@@ -136,12 +110,13 @@ def _capture(db: Session, order: Order, payment: Payment, checkout: Checkout, ac
     if order.status is OrderStatus.PAID:
         return _give_back(db, order, payment, captured, "paid_twice", "refunded_double", actor)
     promotions.book(db, order, payment, checkout.amount_discount_cents, actor)
-    return _fulfil(db, order, payment, captured, actor, now)
+    return _fulfil(db, attempt, captured, actor, now)
 
 
-def _fulfil(db: Session, order: Order, payment: Payment, captured: int, actor: str, now: datetime) -> Applied:
+def _fulfil(db: Session, attempt: Attempt, captured: int, actor: str, now: datetime) -> Applied:
     """Each item fulfils itself; what cannot be had any more is refunded, the rest is kept."""
-    bought = order_lines.of_order(db, order.id)
+    order, payment, lines = attempt.order, attempt.payment, order_lines.with_bookings(db, attempt.order.id)
+    bought = [line.item for line in lines]
     had, lost = [], []
     for item in bought:
         handler = items.handler(item.kind)
@@ -159,17 +134,25 @@ def _fulfil(db: Session, order: Order, payment: Payment, captured: int, actor: s
         _owe_lines_back(db, payment, bought, actor)
         letters.owe_order_letter(db, _apology(order, bought), order.id, key=f"payment:{payment.id}", refund_cents=captured)
         return Applied.REFUNDED
-    orders.move(db, order.id, OrderStatus.PAID, paid_at=now)
-    audit.record(db, actor, "paid", "order", order.id, payment=payment.id)
-    baskets.empty_paid(db, order.id)
+    _mark_paid(db, attempt, actor, now)
     for item in lost:
         items.handler(item.kind).release(db, item, OrderStatus.CANCELLED, actor)
     back = _owe_lines_back(db, payment, lost, actor)
     letter = items.handler(had[0].kind).letter(db, had[0])
+    gone = [item.id for item in lost]
     letters.owe_order_letter(
-        db, letter, order.id, key=f"order:{order.id}", refund_cents=back or None, lost=[item.id for item in lost]
+        db, letter, order.id, key=f"order:{order.id}", refund_cents=back or None, lost=gone, lines=lines
     )
     return Applied.FULFILLED
+
+
+def _mark_paid(db: Session, attempt: Attempt, actor: str, now: datetime) -> None:
+    """The order is paid, and what hangs on it: a code that it used, the basket that it came from."""
+    order_id = attempt.order.id
+    orders.move(db, order_id, OrderStatus.PAID, settles=attempt.uses_code, paid_at=now)
+    audit.record(db, actor, "paid", "order", order_id, payment=attempt.payment.id)
+    if attempt.in_basket:
+        baskets.empty_paid(db, order_id)
 
 
 def _owe_lines_back(db: Session, payment: Payment, lost: Sequence[OrderItem], actor: str) -> int:
@@ -216,19 +199,6 @@ def _mismatch(order: Order, payment: Payment, checkout: Checkout) -> str | None:
         return "currency"
     total, discount = checkout.amount_total_cents, checkout.amount_discount_cents
     return promotions.problem(payment, total, discount, checkout.amount_subtotal_cents)
-
-
-def used_elsewhere(db: Session, payment: Payment, checkout: Checkout) -> bool:
-    """Whether this very money already pays another attempt: one PaymentIntent pays once."""
-    if checkout.payment_intent_id is None:
-        return False
-    given = {"intent": checkout.payment_intent_id, "payment_id": payment.id}
-    return db.execute(_OTHER, given).first() is not None
-
-
-_OTHER = select(Payment.id).where(
-    Payment.payment_intent_id == bindparam("intent"), Payment.id != bindparam("payment_id")
-)
 
 
 def _move(db: Session, payment: Payment, status: PaymentStatus, **values: object) -> bool:

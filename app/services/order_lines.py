@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from ..integrations.payments import CheckoutLine
-from ..models import OrderItem
+from ..models import ClubSession, OrderItem, Registration
 from ..rules.memberships import Price
 from ..rules.pricing import Quote, Reason
 from .amounts import price_reason
@@ -42,6 +42,15 @@ class PricedLine:
     def checkout(self) -> CheckoutLine:
         """The line as Stripe shows it."""
         return CheckoutLine(self.name, self.unit_amount_cents, self.quantity, said(self.note, self.code_note))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of an order as it is stored."""
+
+    item: OrderItem
+    registration: Registration | None
+    club_session: ClubSession | None
 
 
 def said(*notes: str) -> str:
@@ -93,4 +102,18 @@ def of_order(db: Session, order_id: int) -> Sequence[OrderItem]:
     return db.execute(_OF_ORDER, {"order_id": order_id}).scalars().all()
 
 
+def with_bookings(db: Session, order_id: int) -> list[Line]:
+    """The same, each with the booking that it may be for and that booking's session. They are kept as ``writes.moved`` changes
+    them, but only a lock makes them certain."""
+    return [Line(*row) for row in db.execute(_LINES, {"order_id": order_id})]
+
+
+_LINES = (
+    select(OrderItem, Registration, ClubSession)
+    .outerjoin(Registration, Registration.id == OrderItem.registration_id)
+    .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
+    .where(OrderItem.order_id == bindparam("order_id"))
+    .order_by(OrderItem.id)
+    .execution_options(populate_existing=True)
+)
 _OF_ORDER = select(OrderItem).where(OrderItem.order_id == bindparam("order_id")).order_by(OrderItem.id)

@@ -158,12 +158,13 @@ def is_being_paid(order: Order) -> bool:
     return order.status is OrderStatus.PENDING and order.hold_expires_at is not None
 
 
-def move(db: Session, order_id: int, status: OrderStatus, *, locks_more: bool = False, **values: object) -> bool:
+def move(db: Session, order_id: int, status: OrderStatus, *, settles: bool = True, **values: object) -> bool:
     """The guarded move of an order; False when the table of moves does not allow it from where it is.
 
-    A code that it used is settled with it. ``locks_more``: the caller does that itself, after it has locked club sessions.
+    A code that it used is settled with it. Not ``settles``: the caller knows that it used none, or does that itself, after it
+    has locked club sessions.
     """
     done = moved(db, Order, order_id, [*sources(ORDER_MOVES, status)], status=status, **values)
-    if done and not locks_more:
+    if done and settles:
         vouchers.settle(db, order_id)
     return done

@@ -24,7 +24,7 @@ from ..integrations.payments import Checkout, Event, GatewayError, Movement
 from ..models import PAYMENT_UNSETTLED, Case, LedgerEntry, Payment, Reconciliation
 from ..rules.statuses import UNSETTLED
 from ..transaction import end_read, retried, transaction
-from . import adopted_refunds, audit, cases, ending, fulfilment, ledger, refunds, stripe_inbox
+from . import adopted_refunds, attempts, audit, cases, ending, fulfilment, ledger, refunds, stripe_inbox
 
 T = TypeVar("T")
 
@@ -124,11 +124,11 @@ def _missed_checkout(checkout: Checkout) -> bool:
     if not checkout.ours or not checkout.paid:
         return False
     with transaction() as db:
-        payment = fulfilment.find_payment(db, checkout)
-        if payment is None:
+        attempt = attempts.find(db, checkout)
+        if attempt is None:
             stripe_inbox.open_unknown(db, checkout)
             return False
-        applied = fulfilment.apply(db, payment.id, checkout, audit.WORKER)
+        applied = fulfilment.apply(db, attempt, checkout, audit.WORKER)
         return applied in (fulfilment.Applied.FULFILLED, fulfilment.Applied.REFUNDED)
 
 

@@ -18,7 +18,6 @@ from ..models.columns import new_reference
 from ..rules import capacity
 from ..rules.refusals import AlreadyRegistered, SessionCancelled, SessionFull, WaitlistNotAccepted
 from ..rules.statuses import (
-    ACTIVE,
     ENDED,
     TAKEN,
     Entry,
@@ -38,6 +37,7 @@ from . import (
     orders,
     places,
     refund_marks,
+    registration_payment,
     registration_quotes,
     resale,
     unpaid_ends,
@@ -49,17 +49,12 @@ from .writes import inserted, moved
 
 LETTERS = {RegistrationStatus.WAITLISTED: "waitlisted", RegistrationStatus.UNDER_REVIEW: "applied"}
 """What is said of a booking that is no place yet."""
-
-
 _ITS = Registration.id == bindparam("registration_id")
-_LOCKED = select(Registration).where(_ITS).with_for_update().execution_options(populate_existing=True)
-_STATUS, _SESSION_ID = select(Registration.status).where(_ITS), select(Registration.club_session_id).where(_ITS)
 _ALLOWS = (
     select(ClubSession.allow_promotion_codes)
     .join(Registration, Registration.club_session_id == ClubSession.id)
     .where(_ITS, Registration.order_id == bindparam("order_id"))
 )
-_LOCKED_SESSION = select(ClubSession.status).where(ClubSession.id == _SESSION_ID.scalar_subquery()).with_for_update()
 
 
 class RegistrationItem(ItemHandler[QuotedPlaces]):
@@ -160,8 +155,7 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
 
     def letter(self, db: Session, item: OrderItem) -> str:
         """Paid upfront, but no place yet: nothing may call it confirmed (promise 11)."""
-        status = db.execute(_STATUS, {"registration_id": item.registration_id}).scalar_one()
-        return LETTERS.get(status, "confirmation")
+        return LETTERS.get(db.get_one(Registration, item.registration_id).status, "confirmation")
 
     def apology(self, ended: OrderStatus) -> str:
         return "refunded_late" if ended is OrderStatus.EXPIRED else "refunded_cancelled"
@@ -187,27 +181,12 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
 
     def fulfil(self, db: Session, item: OrderItem, actor: str, now: datetime) -> bool:
         """Registered if its place is kept; paid while it waits; late: only if the place is still free and not promised."""
-        session_status = self._locked_session_status(db, item)
-        registration = self._registration(db, item)
-        cents = item.unit_amount_cents * item.quantity
-        if session_status is SessionStatus.CANCELLED:
-            return False
-        if item.order_id != registration.order_id:
-            return difference_item.fulfil(db, item, registration, actor, now)
-        if registration.status in (RegistrationStatus.HELD, RegistrationStatus.OFFERED):
-            return self._become(db, registration, RegistrationStatus.REGISTERED, cents, actor)
-        if registration.status is RegistrationStatus.WAITLISTED:
-            self._become(db, registration, RegistrationStatus.WAITLISTED, cents, actor)
-            waitlist.deal(db, registration.club_session_id, actor)
-            return True
-        if registration.status is RegistrationStatus.EXPIRED and self._still_free(db, registration, now):
-            return self._become(db, registration, RegistrationStatus.REGISTERED, cents, actor)
-        return False
+        return registration_payment.fulfil(db, item, actor, now)
 
     def release(self, db: Session, item: OrderItem, ended: OrderStatus, actor: str) -> None:
         """Give back the place or the waitlist spot of a registration that has not been paid."""
-        session_status = self._locked_session_status(db, item)
-        registration = self._registration(db, item)
+        session_status = registration_payment.locked_session_status(db, item)
+        registration = registration_payment.locked_booking(db, item)
         if item.order_id != registration.order_id:
             return difference_item.release(db, item, registration, actor)
         if registration.status in ENDED:
@@ -230,7 +209,8 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
         return bool(db.execute(_ALLOWS, own).scalar_one_or_none())
 
     def club_session_id(self, db: Session, item: OrderItem) -> int | None:
-        return db.execute(_SESSION_ID, {"registration_id": item.registration_id}).scalar_one_or_none()
+        registration = db.get(Registration, item.registration_id) if item.registration_id is not None else None
+        return registration.club_session_id if registration is not None else None
 
     @staticmethod
     def _apply(db: Session, quoted: QuotedPlaces) -> Reserved[QuotedPlaces]:
@@ -247,42 +227,6 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
         if reserved.waits:
             return RegistrationStatus.WAITLISTED
         return RegistrationStatus.REGISTERED if done else RegistrationStatus.HELD
-
-    @staticmethod
-    def _registration(db: Session, item: OrderItem) -> Registration:
-        return db.execute(_LOCKED, {"registration_id": item.registration_id}).scalar_one()
-
-    @staticmethod
-    def _become(db: Session, registration: Registration, status: RegistrationStatus, cents: int, actor: str) -> bool:
-        paid = PaymentState.PAID if cents else PaymentState.FREE  # free for members, in an order that pays for something else
-        _set(db, registration.id, registration.status, status, payment_status=paid, amount_paid_cents=cents)
-        audit.record(db, actor, status, "registration", registration.id, places=registration.places)
-        if status is RegistrationStatus.REGISTERED:
-            resale.settle(db, registration.club_session_id, actor)
-        return True
-
-    @staticmethod
-    def _locked_session_status(db: Session, item: OrderItem) -> SessionStatus:
-        """The club session's status, with its row locked: whoever deals places holds it before they touch a registration."""
-        return db.execute(_LOCKED_SESSION, {"registration_id": item.registration_id}).scalar_one()
-
-    @staticmethod
-    def _still_free(db: Session, registration: Registration, now: datetime) -> bool:
-        """Take the places again for a late payment, unless the session is over, they are gone, or somebody waits for them."""
-        club_session = db.execute(
-            select(ClubSession).where(ClubSession.id == registration.club_session_id).with_for_update()
-        ).scalar_one()
-        if club_session.status is not SessionStatus.PUBLISHED or now >= club_session.starts_at:
-            return False
-        booked_again = select(Registration.id).where(
-            Registration.club_session_id == registration.club_session_id,
-            Registration.email == registration.email,
-            Registration.status.in_(ACTIVE),
-        )
-        if db.execute(booked_again).first() is not None:
-            return False
-        return places.take(db, registration.club_session_id, registration.places)
-
 
 def _own(item: OrderItem) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """SQL: the registration of the order's own; a difference, which is an order by itself, changes nothing here."""

@@ -16,7 +16,7 @@ def release_order(db: Session, order: Order, ended: OrderStatus, actor: str) -> 
 
     False for a paid one too: it may have been paid since its caller looked. ``order`` is as it is under its lock.
     """
-    if order.status is OrderStatus.PAID or not orders.move(db, order.id, ended, hold_expires_at=None, locks_more=True):
+    if order.status is OrderStatus.PAID or not orders.move(db, order.id, ended, hold_expires_at=None, settles=False):
         return False
     kept = order_lines.of_order(db, order.id)
     for item in kept:

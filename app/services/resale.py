@@ -15,13 +15,15 @@ from . import audit, bookings, letters, paying_back
 
 
 def settle(db: Session, club_session_id: int | None, actor: str) -> int:
-    """Owe the refunds whose replacement is there now; how many. One statement when nobody waits for one."""
-    wishes = db.execute(_WISHES, {"club_session_id": club_session_id}).all()
+    """Owe the refunds whose replacement is there now; how many. One statement when nobody waits for one.
+
+    The caller has the club session locked, if only against change: of two who are confirmed at once the second waits for the
+    wishes, and then sees the first.
+    """
+    wishes = db.connection().execute(_WISHES, {"club_session_id": club_session_id}).all()
     if not wishes:
         return 0
-    capacity = db.execute(
-        select(ClubSession.capacity).where(ClubSession.id == club_session_id).with_for_update()
-    ).scalar_one()
+    capacity = db.execute(select(ClubSession.capacity).where(ClubSession.id == club_session_id)).scalar_one()
     confirmed = db.execute(
         select(func.coalesce(func.sum(Registration.places), 0)).where(
             Registration.club_session_id == club_session_id, Registration.status == RegistrationStatus.REGISTERED
@@ -37,6 +39,7 @@ _WISHES = (
     select(Registration.id, Registration.places)
     .where(Registration.club_session_id == bindparam("club_session_id"), Registration.replacement_wanted_at.is_not(None))
     .order_by(Registration.replacement_wanted_at, Registration.id)
+    .with_for_update()
 )
 
 

@@ -13,7 +13,7 @@ from ..models import Order, Payment
 from ..rules.refusals import CheckoutAlreadyUsed, CheckoutOfAnotherOrder, CheckoutUnknown, NotPaidYet, StripeAway
 from ..rules.statuses import PaymentStatus
 from ..transaction import retried, transaction
-from . import audit, fulfilment
+from . import attempts, audit, fulfilment
 
 CHECKOUT_ID = re.compile(r"cs_[A-Za-z0-9_]{1,200}")
 
@@ -46,11 +46,11 @@ def confirm(order_token: str, checkout_id: str) -> None:
 @retried
 def _apply(order_id: int, checkout: Checkout) -> None:
     with transaction() as db:
-        payment = fulfilment.find_payment(db, checkout)
-        if payment is None or payment.order_id != order_id:
+        attempt = attempts.find(db, checkout)
+        if attempt is None or attempt.order.id != order_id:
             raise CheckoutOfAnotherOrder
-        if fulfilment.used_elsewhere(db, payment, checkout):
+        if attempt.pays_another:
             raise CheckoutAlreadyUsed
         if not checkout.paid:
             raise NotPaidYet
-        fulfilment.apply(db, payment.id, checkout, audit.STRIPE)
+        fulfilment.apply(db, attempt, checkout, audit.STRIPE)

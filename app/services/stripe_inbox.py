@@ -23,7 +23,7 @@ from ..models import Payment, Refund, StripeEvent
 from ..rules.refusals import InvalidInput, words
 from ..rules.statuses import UNSETTLED
 from ..transaction import retried, transaction
-from . import adopted_refunds, audit, cases, disputes, fulfilment, refunds
+from . import adopted_refunds, attempts, audit, cases, disputes, fulfilment, refunds
 from .writes import changed, insert_once
 
 MAX_ATTEMPTS = 20
@@ -103,15 +103,15 @@ def _checkout(db: Session, event: Event) -> None:
         raise Unmatched("a Checkout event without a readable Checkout")
     if not event.checkout.ours and not event.checkout.order_reference:
         return  # another app on the same account
-    payment = fulfilment.find_payment(db, event.checkout)
-    if payment is None:
+    attempt = attempts.find(db, event.checkout)
+    if attempt is None:
         if event.checkout.ours and event.checkout.status is CheckoutStatus.COMPLETE:
             raise Unmatched("names an order that is not in our record")
         return
     if event.type == "checkout.session.async_payment_failed":
-        fulfilment.fail_delayed(db, payment.id, audit.STRIPE)
+        fulfilment.fail_delayed(db, attempt, audit.STRIPE)
     else:
-        fulfilment.apply(db, payment.id, event.checkout, audit.STRIPE)
+        fulfilment.apply(db, attempt, event.checkout, audit.STRIPE)
 
 
 def _elsewhere(db: Session, event: Event) -> None:
@@ -119,9 +119,9 @@ def _elsewhere(db: Session, event: Event) -> None:
     checkout = event.checkout
     if checkout is None or not (checkout.ours and checkout.paid):
         return
-    payment = fulfilment.find_payment(db, checkout)
+    attempt = attempts.find(db, checkout)
     cases.open_case(
-        db, f"account:{checkout.id}", "payment_elsewhere", order_id=payment.order_id if payment is not None else None,
+        db, f"account:{checkout.id}", "payment_elsewhere", order_id=attempt.order.id if attempt is not None else None,
         account=event.account, checkout=checkout.id, payment_intent=checkout.payment_intent_id,
         reference=checkout.order_reference, cents=checkout.amount_total_cents, currency=checkout.currency,
     )  # fmt: skip

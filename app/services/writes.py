@@ -37,10 +37,8 @@ def changed(db: Session, statement: Update, given: Mapping[str, Any] | None = No
 
 def moved(db: Session, model: type[Base], row_id: int, before: Collection[StrEnum], **values: Any) -> bool:
     """Change one row if its status is one of ``before``; False when it is not. What the session holds of the row changes too."""
-    statement = _move(model, tuple(values))
-    given = {"of_row": row_id, "before": list(before)} | {f"to_{name}": value for name, value in values.items()}
-    result = db.connection().execute(statement, given)
-    if not result.rowcount:
+    given = {"of_row": row_id} | {f"to_{name}": value for name, value in values.items()}
+    if not changed(db, _move(model, tuple(values), frozenset(before)), given):
         return False
     if (held := db.identity_map.get(identity_key(model, row_id))) is not None:
         for name, value in values.items():
@@ -49,15 +47,26 @@ def moved(db: Session, model: type[Base], row_id: int, before: Collection[StrEnu
 
 
 @cache
-def _move(model: type[Base], names: tuple[str, ...]) -> Update:
+def _move(model: type[Base], names: tuple[str, ...], before: frozenset[StrEnum]) -> Update:
     table = _table(model)
-    one = update(table).where(table.c.id == bindparam("of_row"), table.c.status.in_(bindparam("before", expanding=True)))
+    stands = or_(*(table.c.status == status for status in sorted(before)))  # an IN would be written anew at each run
+    one = update(table).where(table.c.id == bindparam("of_row"), stands)
     return one.values({name: bindparam(f"to_{name}") for name in names})
 
 
 def inserted(db: Session, model: type[Base], **values: Any) -> int:
     """INSERT one row; its id."""
     return int(db.connection().execute(_insert(model), values).scalar_one())
+
+
+def added(db: Session, model: type[Base], **values: Any) -> None:
+    """The same for a row whose id nobody asks for."""
+    db.connection().execute(_add(model), values)
+
+
+@cache
+def _add(model: type[Base]) -> Insert:
+    return insert(_table(model)).inline()
 
 
 @cache

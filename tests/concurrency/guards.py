@@ -20,7 +20,7 @@ from app.models import ClubSession
 from app.services import places
 
 CHECK = "never_oversold"
-FOR_UPDATE = re.compile(r" FOR UPDATE(?: OF \w+(?:, \w+)*)?(?: SKIP LOCKED| NOWAIT)?\s*$")
+FOR_UPDATE = re.compile(r" FOR (?:UPDATE|SHARE)(?: OF \w+(?:, \w+)*)?(?: SKIP LOCKED| NOWAIT)?\s*$")
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def deferred_begin() -> Iterator[None]:
 
 @contextmanager
 def without_row_locks() -> Iterator[None]:
-    """No SELECT … FOR UPDATE anywhere; on SQLite no BEGIN IMMEDIATE, which is what locks there."""
+    """No SELECT … FOR UPDATE or SHARE anywhere; on SQLite no BEGIN IMMEDIATE, which is what locks there."""
     engine = db.engine
 
     def unlocked(_connection: Any, _cursor: Any, sql: str, parameters: Any, *_more: Any) -> tuple[str, Any]:

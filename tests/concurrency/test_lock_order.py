@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from contextlib import suppress
@@ -15,10 +16,21 @@ from app.extensions import db as flask_db
 from app.models import ClubSession, Refund, Registration
 from app.rules.refusals import InvalidInput
 from app.rules.statuses import ItemKind
-from app.services import baskets, bookings, cancelling, checkout, health_check, resale, staff_actions
+from app.services import (
+    baskets,
+    bookings,
+    cancelling,
+    checkout,
+    health_check,
+    registration_payment,
+    resale,
+    staff_actions,
+    winding_up,
+)
 from app.services.items import Buyer, Wanted
 from app.transaction import transaction
-from tests.support.booking import begin, order_of, states, work
+from tests.concurrency.racing import Meeting, race, values
+from tests.support.booking import begin, mails, order_of, states, work
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session
 from tests.support.queries import recorded
@@ -26,6 +38,19 @@ from tests.support.rows import all_of, the
 from tests.support.shop import make_file
 
 pytestmark = pytest.mark.databases("postgresql")
+LOCKS = re.compile(r"FOR (?P<mode>UPDATE|SHARE)(?: OF (?P<of>.*))?\s*$")
+
+
+def taken_in_turn(seen: list[str]) -> list[str]:
+    """The tables whose rows were locked, and how: by asking for it, or by changing them."""
+    taken = []
+    for statement in seen:
+        if lock := LOCKS.search(statement):
+            tables = (lock["of"] or statement.split("FROM ")[1].split()[0]).split(", ")
+            taken += [f"{table} for {lock['mode'].lower()}" for table in tables]
+        elif statement.startswith("UPDATE"):
+            taken.append(statement.split()[1])
+    return taken
 
 
 def test_paying_locks_order_then_session_then_registration(app: Flask, stripe_simulator: Any) -> None:
@@ -33,8 +58,10 @@ def test_paying_locks_order_then_session_then_registration(app: Flask, stripe_si
     stripe_simulator.pay()
     with recorded(flask_db.engine) as seen:
         stripe_simulator.deliver()
-    locked = [statement.split("FROM ")[1].split()[0] for statement in seen if "FOR UPDATE" in statement]
-    assert states(token)[:2] == ("paid", "registered") and locked[:3] == ["orders", "club_sessions", "registrations"]
+    assert states(token)[:2] == ("paid", "registered") and taken_in_turn(seen) == [
+        "orders for update", "payments for update", "payments", "club_sessions for share", "registrations",
+        "registrations for update", "orders",
+    ]  # fmt: skip
 
 
 def test_paying_locks_order_then_session_then_product_then_purchase(app: Flask, stripe_simulator: Any) -> None:
@@ -45,8 +72,8 @@ def test_paying_locks_order_then_session_then_product_then_purchase(app: Flask, 
     stripe_simulator.pay()
     with recorded(flask_db.engine) as seen:
         stripe_simulator.deliver()
-    locked = [statement.split("FROM ")[1].split()[0] for statement in seen if "FOR UPDATE" in statement]
-    assert [table for table in dict.fromkeys(locked) if table != "vouchers"] == [
+    tables = dict.fromkeys(taken.split()[0] for taken in taken_in_turn(seen))
+    assert [table for table in tables if table not in ("vouchers", "payments")] == [
         "orders", "club_sessions", "registrations", "products", "product_purchases",
     ]  # fmt: skip
 
@@ -64,6 +91,78 @@ def test_payment_that_waits_for_the_session_holds_no_registration_somebody_deals
         db.execute(select(Registration.id).where(Registration.id == registration.id).with_for_update(nowait=True))
     payer.join(30)
     assert states(token)[:2] == ("paid", "registered")
+
+
+def test_those_who_pay_for_one_session_do_not_wait_for_each_other(app: Flask, stripe_simulator: Any) -> None:
+    token = begin(make_club_session())
+    registration = the(Registration, order_id=order_of(token).id)
+    stripe_simulator.pay()
+    payer = threading.Thread(target=stripe_simulator.deliver)
+    with transaction() as db:
+        mine = select(ClubSession.id).where(ClubSession.id == registration.club_session_id)
+        db.execute(mine.with_for_update(read=True))
+        payer.start()
+        payer.join(30)
+        assert not payer.is_alive(), "somebody else who pays at this moment holds up nobody"
+    assert states(token)[:2] == ("paid", "registered")
+
+
+def test_session_cannot_be_cancelled_between_the_look_and_the_payment(
+    app: Flask, stripe_simulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The payer has seen it published and locked it against change: the cancellation comes after, and finds a paid booking."""
+    session = make_club_session()
+    token = begin(session)
+    stripe_simulator.pay()
+    become = registration_payment._become
+    cancelling_it = threading.Thread(target=cancel, args=(app, session.slug))
+
+    def slowly(*args: Any) -> bool:
+        cancelling_it.start()
+        wait_until_somebody_waits()
+        return become(*args)
+
+    monkeypatch.setattr(registration_payment, "_become", slowly)
+    stripe_simulator.deliver()
+    cancelling_it.join(30)
+    assert states(token)[:2] == ("paid", "registered") and the(ClubSession, id=session.id).status == "cancelled"
+    work()
+    stripe_simulator.deliver()
+    assert states(token)[:2] == ("cancelled", "cancelled") and the(Refund).amount_cents == 1200
+    assert mails() == ["confirmation", "session_cancelled"] and health_check.findings() == []
+
+
+def cancel(app: Flask, slug: str) -> None:
+    with app.app_context():
+        winding_up.cancel_session(slug, "user:1", "Rain")
+
+
+def test_two_who_pay_at_once_where_somebody_waits_to_be_replaced_pay_them_back_once(
+    app: Flask, stripe_simulator: Any, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the second of them fills the last place. Neither locks the other out: the second waits for the wish, then counts."""
+    session = make_club_session(capacity=2)
+    leaver = begin(session)
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    clock.advance(days=6, hours=1)
+    cancelling.cancel_order(leaver, when_replaced=True)
+    tokens = []
+    for _ in range(2):
+        tokens.append(begin(session))
+        stripe_simulator.pay()
+    both, settle = Meeting(2), resale.settle
+
+    def settling(*args: Any) -> int:
+        both.wait()  # both are registered by now, and neither has committed
+        return settle(*args)
+
+    monkeypatch.setattr(resale, "settle", settling)
+    values(race(app, [stripe_simulator.control.deliver_due] * 2))
+    assert [states(token)[:2] for token in tokens] == [("paid", "registered")] * 2
+    assert the(Refund).amount_cents == 1200 and the(Registration, order_id=order_of(leaver).id).replacement_wanted_at is None
+    work()
+    assert health_check.findings() == []
 
 
 def wait_until_somebody_waits() -> None:

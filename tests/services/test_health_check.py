@@ -232,10 +232,10 @@ def test_event_that_fails_counts_its_tries(
     stripe_simulator.pay()
     made = event("checkout.session.completed", stripe_simulator.checkout())
     with monkeypatch.context() as unknown:
-        unknown.setattr(stripe_inbox.fulfilment, "find_payment", lambda *_: None)
+        unknown.setattr(stripe_inbox.attempts, "find", lambda *_: None)
         receive(made)
     with monkeypatch.context() as poison:
-        poison.setattr(stripe_inbox.fulfilment, "find_payment", broken)
+        poison.setattr(stripe_inbox.attempts, "find", broken)
         clock.advance(seconds=31)
         assert stripe_inbox.retry_unprocessed() == 1
         assert stripe_inbox.retry_unprocessed() == 0, "it rests first"

@@ -139,10 +139,10 @@ def test_one_thing_that_cannot_be_mended_does_not_hide_the_rest(
     poison, other = pay(stripe_simulator, club_session), pay(stripe_simulator, club_session)
     bad, apply = payments_of(poison)[0].id, fulfilment.apply
 
-    def apply_or_raise(db: Any, payment_id: int, *args: Any, **kwargs: Any) -> Any:
-        if payment_id == bad:
+    def apply_or_raise(db: Any, attempt: Any, *args: Any, **kwargs: Any) -> Any:
+        if attempt.payment.id == bad:
             raise ValueError("a bug")
-        return apply(db, payment_id, *args, **kwargs)
+        return apply(db, attempt, *args, **kwargs)
 
     with monkeypatch.context() as broken:
         broken.setattr(fulfilment, "apply", apply_or_raise)

@@ -5,6 +5,7 @@ Webhook before, after, without and at the very moment of the return end in the s
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from app.integrations import gateway
 from app.models import Case, LedgerEntry, Order, Payment
 from app.rules.refusals import CheckoutAlreadyUsed, CheckoutOfAnotherOrder, CheckoutUnknown, NotPaidYet, StripeAway
-from app.services import fulfilment, returning
+from app.services import attempts, returning
 from tests.support.booking import at_once, balances, begin, do_not_pause, mails, payments_of, states, taken, work
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session
@@ -124,7 +125,8 @@ def test_twin_without_the_look_the_database_itself_still_refuses(
     app: Flask, stripe_simulator: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     test_money_that_already_pays_one_order_pays_no_other(app, stripe_simulator)
-    monkeypatch.setattr(fulfilment, "used_elsewhere", lambda *_: False)
+    find = attempts.find
+    monkeypatch.setattr(attempts, "find", lambda *args: replace(find(*args), pays_another=False))
     second = the(Payment, status="open")
     with pytest.raises(IntegrityError):
         returning.confirm(the(Order, id=second.order_id).token, second.checkout_id or "")

@@ -10,7 +10,7 @@ from flask import Flask
 
 from app.integrations.stripe_gateway import StripeGateway
 from app.models import Case, LedgerEntry, Order, StripeEvent
-from app.services import fulfilment, letters, stripe_inbox
+from app.services import attempts, letters, stripe_inbox
 from tests.support.booking import at_once, begin, event, mails, order_of, signature, states, taken, work
 from tests.support.client import OutsideClient
 from tests.support.clock import FakeClock
@@ -285,7 +285,7 @@ def test_kept_event_is_processed_once_its_order_is_there(
 ) -> None:
     body = completed(app, stripe_simulator)
     with monkeypatch.context() as not_there_yet:
-        not_there_yet.setattr(fulfilment, "find_payment", lambda *_: None)
+        not_there_yet.setattr(attempts, "find", lambda *_: None)
         assert send(app, body, signature(body))[1] == {"received": "kept"}
     clock.advance(seconds=31)
     work()

@@ -17,7 +17,8 @@ from app.integrations.payments import Checkout, CheckoutStatus
 from app.integrations.stripe_gateway import StripeGateway
 from app.models import ClubSession, Payment, Refund
 from app.rules.statuses import PaymentStatus, SessionStatus
-from app.services import ending, fulfilment, ledger, letters, offers, outbox, places, refunds, registration_item, waitlist
+from app.services import ending, fulfilment, ledger, letters, offers, outbox, places, refunds, registration_payment, waitlist
+from app.services.attempts import Attempt
 from app.services.writes import changed, insert_once
 from tests.concurrency import guards
 
@@ -134,9 +135,9 @@ def acting_once() -> Iterator[None]:
     """A payment that was acted on looks new to whoever hears of it again."""
     apply = fulfilment.apply
 
-    def forgetful(db: Session, payment_id: int, *args: Any, **kwargs: Any) -> Any:
-        db.execute(update(Payment).where(Payment.id == payment_id).values(status=PaymentStatus.OPEN))
-        return apply(db, payment_id, *args, **kwargs)
+    def forgetful(db: Session, attempt: Attempt, *args: Any, **kwargs: Any) -> Any:
+        db.execute(update(Payment).where(Payment.id == attempt.payment.id).values(status=PaymentStatus.OPEN))
+        return apply(db, attempt, *args, **kwargs)
 
     with patch.object(fulfilment, "apply", forgetful):
         yield
@@ -145,9 +146,7 @@ def acting_once() -> Iterator[None]:
 @contextmanager
 def session_ended_check() -> Iterator[None]:
     """A payment for a cancelled session confirms a place in it."""
-    with patch.object(
-        registration_item.RegistrationItem, "_locked_session_status", staticmethod(lambda *_: SessionStatus.PUBLISHED)
-    ):
+    with patch.object(registration_payment, "locked_session_status", lambda *_, **_shared: SessionStatus.PUBLISHED):
         yield
 
 
