@@ -80,6 +80,20 @@ def init_drawn(app: Flask) -> None:
 
 def for_visitor(facts: Hashable, draw: Callable[[], Drawing]) -> Response:
     """The page that these facts make, drawn or remembered; 304 for a browser that has it. ``draw`` also says what it shows."""
+    page = _page(facts, draw)
+    response = Response(page.body, mimetype="text/html")
+    response.set_etag(page.etag)
+    response.cache_control.no_cache = True  # a browser asks each time, and is told in a few bytes that nothing has changed
+    response.vary.add("Cookie")
+    return response.make_conditional(request)
+
+
+def answer_for_visitor(facts: Hashable, draw: Callable[[], Drawing]) -> bytes:
+    """The same for what answers a form that was sent, and is nobody's to keep but ours."""
+    return _page(facts, draw).body
+
+
+def _page(facts: Hashable, draw: Callable[[], Drawing]) -> Drawn:
     kept: Kept = current_app.extensions["muster_drawn"]
     key = (request.endpoint, request.host_url, facts)
     page: Drawn | None = kept.get(key)
@@ -88,11 +102,7 @@ def for_visitor(facts: Hashable, draw: Callable[[], Drawing]) -> Response:
         body = html.encode()
         page = Drawn(body, hashlib.sha256(body).hexdigest()[:20], _until(views))
         kept.keep(key, page)
-    response = Response(page.body, mimetype="text/html")
-    response.set_etag(page.etag)
-    response.cache_control.no_cache = True  # a browser asks each time, and is told in a few bytes that nothing has changed
-    response.vary.add("Cookie")
-    return response.make_conditional(request)
+    return page
 
 
 def form_for_visitor(facts: Hashable, draw: Callable[[str], Drawing]) -> str:

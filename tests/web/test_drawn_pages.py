@@ -137,3 +137,24 @@ def test_a_kept_form_follows_the_places_the_price_the_questions_and_the_plans(sq
     with transaction() as db:
         db.get_one(ClubSession, session.id).non_member_price_cents = 1300
     assert "13.00" in form()
+
+
+def test_whoever_comes_too_late_is_told_by_one_drawing_until_a_place_is_free_again(sqlite_app: Flask, drawn: list[str]) -> None:
+    session = make_club_session(capacity=1, non_member_price_cents=None, member_price_cents=None)
+    address = f"/sessions/{session.slug}/register"
+
+    def send(number: int, form: Any) -> Any:
+        browser, page = form
+        sent = dict(zip(("csrf_token", "attempt"), keys(page), strict=True))
+        sent |= {"name": "Ana", "email": f"ana{number}@example.org", "places": "1", "expected_price_cents": "0"}
+        return browser.post(address, data=sent)
+
+    browsers = [sqlite_app.test_client() for _ in range(4)]
+    forms = [(browser, browser.get(address)) for browser in browsers]
+    take(session, 1)
+    late = [send(number, form) for number, form in enumerate(forms[:3])]
+    assert {answer.status_code for answer in late} == {409} and len({answer.text for answer in late}) == 1
+    assert "This session is full" in late[0].text and drawn.count("registration/closed.html") == 1
+    with transaction() as db:
+        places.release(db, session.id, 1)
+    assert send(3, forms[3]).status_code == 303

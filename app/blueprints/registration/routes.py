@@ -187,6 +187,16 @@ def _show_check(page: SessionView, form: RegistrationForm, *, changed_price: boo
     )
 
 
+def _closed(page: SessionView, refusal: Refusal) -> bytes | str:
+    """No place, or not now. In a rush it is the answer to most, so it is kept like a page."""
+
+    def draw() -> drawn.Drawing:
+        return render_template("registration/closed.html", page=page, refusal=refusal), [page]
+
+    said = (refusal.text, tuple(sorted(refusal.params.items())))
+    return drawn.answer_for_visitor((page, said), draw) if drawn.is_visitor() else draw()[0]
+
+
 def _refused(page: SessionView, form: RegistrationForm, refusal: Refusal) -> ResponseReturnValue:
     """The same words for the same refusal: on its field, above the form, on the check page, or on a page of its own."""
     match refusal.page:
@@ -198,7 +208,7 @@ def _refused(page: SessionView, form: RegistrationForm, refusal: Refusal) -> Res
             except VoucherRefused as gone:  # the code has been used up meanwhile as well
                 return _refused(page, form, gone)
         case "full" | "closed" | "ended":
-            return render_template("registration/closed.html", page=page, refusal=refusal), refusal.status
+            return _closed(page, refusal), refusal.status
     typed_codes.note(refusal)
     if refusal.field is not None and refusal.field not in form:
         form = _form(page)  # the session asks something that it did not ask when this form was made
