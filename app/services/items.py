@@ -122,11 +122,15 @@ class Reserved(Generic[Q]):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A line that has been written. ``metadata``: what Stripe is told about it (references and slugs, nothing personal)."""
+    """A line that has been written. ``metadata``: what Stripe is told about it (references and slugs, nothing personal).
+
+    ``letter``: the mail that says it is there, where the handler knows that without asking for what it has just written.
+    """
 
     item_id: int
     reserved: Reserved[Any]
     metadata: Mapping[str, str] = field(default_factory=dict)
+    letter: str = ""
 
 
 class ItemHandler(ABC, Generic[Q]):

@@ -150,10 +150,14 @@ def _lines(reserved: Iterable[Reserved[Quoted]]) -> list[PricedLine]:
 
 def _begin(db: Session, order: OrderKey, recorded: Sequence[Recorded], buyer: Buyer) -> None:
     """Nothing is to pay now: the letter says what is there, and whoever that concerns is dealt with."""
-    first = db.execute(_ITEM, {"item_id": recorded[0].item_id}).scalar_one()
-    letters.owe_order_letter(db, items.handler(first.kind).letter(db, first), order.id, key=f"order:{order.id}")
+    letters.owe_order_letter(db, recorded[0].letter or _letter(db, recorded[0]), order.id, key=f"order:{order.id}")
     for line in recorded:
         items.handler(line.reserved.quoted.wanted.kind).after_order(db, line, buyer)
+
+
+def _letter(db: Session, recorded: Recorded) -> str:
+    item = db.execute(_ITEM, {"item_id": recorded.item_id}).scalar_one()
+    return items.handler(item.kind).letter(db, item)
 
 
 _ITEM = select(OrderItem).where(OrderItem.id == bindparam("item_id"))

@@ -133,7 +133,7 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
         count = quoted.wanted.quantity
         audit.record(db, buyer.actor, status, "registration", registration_id, places=count, reference=reference)
         metadata = {"registrationId": reference, "socialSessionId": quoted.club_session.slug}
-        return Recorded(item_id, reserved, metadata)
+        return Recorded(item_id, reserved, metadata, LETTERS.get(status, "confirmation"))
 
     def after_order(self, db: Session, recorded: Recorded, buyer: Buyer) -> None:
         """A place may be free that those ahead cannot use; a place that is taken may be one that somebody gave up."""

@@ -1,4 +1,4 @@
-"""What the apps of one process share: compiled templates and compiled statements. Each test has an app of its own, and compiling
+"""What the apps of one process share: compiled templates, statements and routes. Each test has an app of its own, and compiling
 its pages and statements again took longer than all else. Whoever makes an app in a test hands it to ``remember``.
 """
 
@@ -11,6 +11,7 @@ from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy.engine import Dialect, Engine
 
 from app.extensions import db
+from app.url_rules import LazyRule
 
 
 class Compiled(BytecodeCache):
@@ -31,6 +32,27 @@ COMPILED = Compiled()
 STATEMENTS: dict[Any, Any] = {}
 """Compiled statements by dialect and statement; the models do not change while a process lives."""
 _dialects: dict[str, Dialect] = {}
+
+
+_routes: dict[Any, tuple[Any, ...]] = {}
+_read_route = LazyRule.compile
+
+
+def _read_once(rule: LazyRule) -> None:
+    """A route that some app of this process has read is not read again: its text says all there is to it."""
+    assert rule.map is not None
+    key = (rule.rule, rule.subdomain, rule.merge_slashes, *rule.map.converters.values())
+    if known := _routes.get(key):
+        rule._parts, rule._trace, rule._converters, arguments = known
+        rule.arguments |= arguments
+        rule._build = rule._compile_builder(False).__get__(rule, None)
+        rule._build_unknown = rule._compile_builder(True).__get__(rule, None)
+        return
+    _read_route(rule)
+    _routes[key] = (rule._parts, rule._trace, rule._converters, set(rule.arguments))
+
+
+LazyRule.compile = _read_once  # type: ignore[method-assign]
 
 
 def _shared(engine: Engine) -> Dialect:
