@@ -18,7 +18,7 @@ UNAMBIGUOUS = Locale("en", "001")
 
 
 def money(cents: int, currency: str) -> str:
-    """Minor units as people write them, with a symbol that names the country: 1200 NZD is "NZ$12.00"."""
+    """Minor units as people write them, with a symbol that names the country: 1200 NZD is "NZ$12.00", -1200 "−NZ$12.00"."""
     return _money(cents, currency, get_locale() or UNAMBIGUOUS)
 
 
@@ -26,7 +26,7 @@ def money(cents: int, currency: str) -> str:
 def _money(cents: int, currency: str, locale: Locale) -> str:
     text = babel_numbers.format_currency(money_rules.to_decimal(cents, currency), currency, locale=locale)
     local, clear = (babel_numbers.get_currency_symbol(currency, locale=at) for at in (locale, UNAMBIGUOUS))
-    return plain(text.replace(local, clear, 1))
+    return plain(text.replace(local, clear, 1).replace("-", "−"))
 
 
 def price_reason(reason: Reason | str, saved_cents: int, currency: str) -> str:

@@ -5,6 +5,7 @@ Each rule yields a sentence for each fault it finds; `check` runs them all.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -163,6 +164,13 @@ def is_submit(element: Element) -> bool:
     return element.get("type", usual).lower() in ("submit", "image") if usual else False
 
 
+def sentences_apart(page: Document) -> Iterator[str]:
+    """A template that strips too much glues one sentence to the next."""
+    for element in page.all("p"):
+        if element.find(".//br") is None and (glued := re.search(r"\w*[a-z]{2}[.!?][A-Z][a-z]+", text_of(element))):
+            yield f"two sentences stand without a space between them: {glued.group()!r}"
+
+
 def nothing_inline(page: Document) -> Iterator[str]:
     for element in page.all():
         if element.tag == "script" and not element.get("src"):
@@ -212,7 +220,7 @@ def nothing_external(page: Document) -> Iterator[str]:
 
 RULES: tuple[Rule, ...] = (
     well_formed, language, one_heading, title_begins_with_heading, every_input_labelled, ids_unique, references_resolve,
-    errors_linked, forms_protected, enter_goes_on, nothing_inline, skip_link, policy_sent, nothing_external,
+    errors_linked, forms_protected, enter_goes_on, sentences_apart, nothing_inline, skip_link, policy_sent, nothing_external,
 )  # fmt: skip
 
 

@@ -71,6 +71,7 @@ BREAKS = [
     ("forms_protected", '<form method="get">', '<form method="dialog">', "do not know"),
     ("forms_protected", '<form method="get">', '<form method="get" action="https://elsewhere.example/">', "another site"),
     ("enter_goes_on", "<button>Continue", '<button formaction="/code">Use the code</button><button>Continue', "leads elsewhere"),
+    ("sentences_apart", "<form method=\"get\">", "<p>It is full.Wait for a place.</p><form method=\"get\">", "without a space"),
     ("nothing_inline", "</main>", "</main><script>alert(1)</script>", "inline <script>"),
     ("nothing_inline", "</head>", "<style>p { color: red }</style></head>", "inline <style>"),
     ("nothing_inline", "<button>Continue", '<button style="color: red">Continue', "style attribute"),

@@ -73,8 +73,8 @@ def test_the_books_of_a_day_add_up_to_what_stripe_has(pages: PageClient, paid: s
     assert "Equal to Stripe at 10:00 am today" in page.text and "No open cases." in page.text
     shown = tables(page)
     assert shown["What changed at Stripe"] == {
-        "Paid by people1 payment": ["NZ$12.00"], "Refunded1 refund": ["-NZ$5.00"],
-        "Stripe’s feesbooked when the books are compared": ["-NZ$0.62"], "Comes to": ["NZ$6.38"],
+        "Paid by people1 payment": ["NZ$12.00"], "Refunded1 refund": ["−NZ$5.00"],
+        "Stripe’s feesbooked when the books are compared": ["−NZ$0.62"], "Comes to": ["NZ$6.38"],
     }  # fmt: skip
     assert shown["By session"]["Together"] == ["NZ$12.00", "NZ$5.00", "NZ$7.00"]
     assert shown["By session"]["Badminton Tuesday 10 March"] == ["NZ$12.00", "NZ$5.00", "NZ$7.00"]

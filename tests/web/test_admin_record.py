@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from app.blueprints.admin import record_words
 from app.models import AuditEntry, Order, OutgoingEmail, StripeEvent
 from app.rules.statuses import Role
 from app.services import staff_actions, stripe_inbox
@@ -135,3 +136,11 @@ def test_a_name_in_the_record_leads_to_what_that_person_did(pages: PageClient) -
     pages.get("/admin/audit")
     page = pages.click("Sam Staff")
     assert page.h1 == "Record of Sam Staff" and "Refunded by the committee" in page.text
+
+
+def test_why_a_refund_failed_is_said_in_words_and_stripes_answer_is_kept() -> None:
+    words = record_words.refund_error_words
+    assert words("expired_or_canceled_card") == "the card has expired or was cancelled"
+    said = "InvalidRequestError 400 charge_disputed req_1"
+    assert words(said) == f"the payment is disputed, and while it is nothing can be paid back ({said})"
+    assert words("APIConnectionError") == "APIConnectionError", "what has no words stands as it came"

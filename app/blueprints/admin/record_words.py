@@ -158,6 +158,8 @@ REFUND_REASONS = {
 
 REFUND_ERRORS = {
     "charge_for_pending_refund_disputed": _("the payment is disputed meanwhile"),
+    "charge_already_refunded": _("all of it was paid back already"),
+    "charge_disputed": _("the payment is disputed, and while it is nothing can be paid back"),
     "declined": _("the bank declined it"),
     "expired_or_canceled_card": _("the card has expired or was cancelled"),
     "insufficient_funds": _("there was not enough money in the Stripe account"),
@@ -165,7 +167,7 @@ REFUND_ERRORS = {
     "merchant_request": _("it was called off in Stripe’s dashboard"),
     "unknown": _("no reason given"),
 }
-"""Stripe's `failure_reason` of a refund."""
+"""Stripe's `failure_reason` of a refund, and codes of its answer to the call."""
 CASES = {
     "payment_mismatch": _("A payment that does not fit its order"),
     "payment_elsewhere": _("A payment that went to another Stripe account"),
@@ -249,8 +251,9 @@ def refund_reason_words(reason: str) -> str:
 
 
 def refund_error_words(error: str) -> str:
-    """Why Stripe could not pay money back; what it has no word for is its own answer, as it stands."""
-    return str(REFUND_ERRORS.get(error, error))
+    """Why Stripe could not pay money back, with its own answer to a call; what we have no words for as it stands."""
+    known = next((REFUND_ERRORS[word] for word in error.split() if word in REFUND_ERRORS), None)
+    return str(error if known is None else known if error in REFUND_ERRORS else f"{known} ({error})")
 
 
 def detail_words(detail: Mapping[str, Any], currency: str) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from ... import clock
 from ...config import current_settings
@@ -112,7 +113,10 @@ def _fresh_form(slug: str) -> ResponseReturnValue:
     facts = _facts(slug)
     page = _page_of(facts)
     if not page.bookable or not drawn.is_visitor():
-        return _closed_or_form(page, _form(page))
+        form = _form(page)
+        if viewer.user_id() is not None:  # whoever books for somebody else writes over it
+            form.name.data, form.email.data = current_user.name, current_user.email
+        return _closed_or_form(page, form)
     asked, plans = _questions(page), joining.plans_for(page, VISITOR)
 
     def draw(attempt: str) -> drawn.Drawing:
