@@ -251,9 +251,8 @@ def refund_reason_words(reason: str) -> str:
 
 
 def refund_error_words(error: str) -> str:
-    """Why Stripe could not pay money back, with its own answer to a call; what we have no words for as it stands."""
-    known = next((REFUND_ERRORS[word] for word in error.split() if word in REFUND_ERRORS), None)
-    return str(error if known is None else known if error in REFUND_ERRORS else f"{known} ({error})")
+    """Why Stripe could not pay money back; what we have no words for as it stands."""
+    return str(next((REFUND_ERRORS[word] for word in error.split() if word in REFUND_ERRORS), error))
 
 
 def detail_words(detail: Mapping[str, Any], currency: str) -> list[str]:
