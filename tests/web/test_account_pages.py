@@ -281,3 +281,14 @@ def test_signing_in_never_leads_to_another_site(ana: User, app: Flask, pages: Pa
     other.get(f"/account/sign-in?next={target}")
     assert other.submit("/account/sign-in", email="ana@example.org", password=PASSWORD).left_for is None
     assert other.page is not None and other.page.path == "/"
+
+
+def test_somebody_signed_in_finds_their_name_and_address_there(sqlite_app: Flask, pages: PageClient) -> None:
+    club_session = make_club_session()
+    assert pages.get(f"/sessions/{club_session.slug}/register").form("/register")["email"] == ""
+    make_user(email="ana@example.org", name="Ana Lee", password=PASSWORD)
+    pages.sign_in("ana@example.org", PASSWORD)
+    form = pages.get(f"/sessions/{club_session.slug}/register").form("/register")
+    assert (form["name"], form["email"]) == ("Ana Lee", "ana@example.org")
+    page = pages.submit("/register", name="Bo Chen", email="bo@example.org")
+    assert "Bo Chen" in page.text and "bo@example.org" in page.text, "who books for somebody else writes over it"

@@ -51,17 +51,6 @@ def test_guest_leaves_for_stripe_after_seeing_everything_once_more(
     assert states(the(Order).token) == ("pending", "held", ["open"]) and taken(club_session) == 2
 
 
-def test_somebody_signed_in_finds_their_name_and_address_there(sqlite_app: Flask, pages: PageClient) -> None:
-    club_session = make_club_session()
-    assert form_of(pages, club_session).form("/register")["email"] == ""
-    make_user(email="ana@example.org", name="Ana Lee", password=PASSWORD)
-    pages.sign_in("ana@example.org", PASSWORD)
-    form = form_of(pages, club_session).form("/register")
-    assert (form["name"], form["email"]) == ("Ana Lee", "ana@example.org")
-    page = pages.submit("/register", name="Bo Chen", email="bo@example.org")
-    assert "Bo Chen" in page.text and "bo@example.org" in page.text, "who books for somebody else writes over it"
-
-
 def test_check_page_says_the_refund_terms(sqlite_app: Flask, pages: PageClient) -> None:
     with_refund = check(pages, make_club_session())
     without = check(pages, make_club_session(refund_until=None))
