@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import abort, render_template, request, send_file
@@ -18,7 +19,7 @@ from ...security import staff_only, takes_files
 from ...services import course_pages, product_files
 from .. import viewer
 from . import bp
-from .product_forms import CoursePageForm, FileForm
+from .product_forms import CoursePageForm, FileForm, OnceForm
 from .products import attempt, done, found
 
 
@@ -30,15 +31,12 @@ def product_file_new(product_slug: str) -> ResponseReturnValue:
     product = found(product_slug)
     pages = [(page.id, page.title) for page in desk_products.contents(product.id).pages]
     form = FileForm(pages=pages)
-    if form.validate_on_submit():
-        try:
-            file, once = form.file.data, form.once.data
-            product_files.add(product_slug, file.stream, file.filename, form.page_id, viewer.actor(), once=once)
-        except Refusal as refusal:
-            form.refuse(refusal)
-        else:
-            return done(product_slug, _("The file is there."))
-    return _file_form(product, form, None)
+
+    def add() -> None:
+        file = form.file.data
+        product_files.add(product_slug, file.stream, file.filename, form.page_id, viewer.actor(), once=form.once.data)
+
+    return _kept(form, product_slug, add, _("The file is there.")) or _file_form(product, form, None)
 
 
 @bp.route("/products/<slug:product_slug>/files/<int:file_id>/replace", methods=["GET", "POST"])
@@ -48,14 +46,11 @@ def product_file_replace(product_slug: str, file_id: int) -> ResponseReturnValue
     """Put another file in its place: the links that people have lead to the new one."""
     product, form = found(product_slug), FileForm()
     old = _file(product, file_id)
-    if form.validate_on_submit():
-        try:
-            product_files.replace(product_slug, file_id, form.file.data.stream, form.file.data.filename, viewer.actor())
-        except Refusal as refusal:
-            form.refuse(refusal)
-        else:
-            return done(product_slug, _("The file is replaced."))
-    return _file_form(product, form, old)
+
+    def replace() -> None:
+        product_files.replace(product_slug, file_id, form.file.data.stream, form.file.data.filename, viewer.actor())
+
+    return _kept(form, product_slug, replace, _("The file is replaced.")) or _file_form(product, form, old)
 
 
 @bp.route("/products/<slug:product_slug>/files/<int:file_id>/remove", methods=["GET", "POST"])
@@ -85,14 +80,11 @@ def course_page_new(product_slug: str) -> ResponseReturnValue:
     product, form = found(product_slug), CoursePageForm()
     if product.kind is not ProductKind.COURSE:
         abort(404)
-    if form.validate_on_submit() and not _previews():
-        try:
-            course_pages.add(product_slug, form.fields, viewer.actor(), once=form.once.data)
-        except Refusal as refusal:
-            form.refuse(refusal)
-        else:
-            return done(product_slug, _("The page is there."))
-    return _page_form(product, form, None)
+
+    def add() -> None:
+        course_pages.add(product_slug, form.fields, viewer.actor(), once=form.once.data)
+
+    return _kept(form, product_slug, add, _("The page is there.")) or _page_form(product, form, None)
 
 
 @bp.route("/products/<slug:product_slug>/pages/<int:page_id>/edit", methods=["GET", "POST"])
@@ -102,14 +94,11 @@ def course_page_edit(product_slug: str, page_id: int) -> ResponseReturnValue:
     product = found(product_slug)
     page = _page(product, page_id)
     form = CoursePageForm(title=page.title, body=page.body)
-    if form.validate_on_submit() and not _previews():
-        try:
-            course_pages.edit(product_slug, page_id, form.fields, viewer.actor())
-        except Refusal as refusal:
-            form.refuse(refusal)
-        else:
-            return done(product_slug, _("The page is changed."))
-    return _page_form(product, form, page)
+
+    def edit() -> None:
+        course_pages.edit(product_slug, page_id, form.fields, viewer.actor())
+
+    return _kept(form, product_slug, edit, _("The page is changed.")) or _page_form(product, form, page)
 
 
 @bp.post("/products/<slug:product_slug>/pages/<int:page_id>/move")
@@ -129,6 +118,18 @@ def course_page_remove(product_slug: str, page_id: int) -> ResponseReturnValue:
         page = _page(product, page_id)
         return render_template("admin/product_part_remove.html", product=product, file=None, page=page)
     return attempt(product_slug, lambda: course_pages.remove(product_slug, page_id, viewer.actor()), _("The page is removed."))
+
+
+def _kept(form: OnceForm, product_slug: str, keep: Callable[[], None], words: str) -> ResponseReturnValue | None:
+    """Do it if it was sent and is in order; None when the form is to be shown, for the first time or again."""
+    if not form.validate_on_submit() or _previews():
+        return None
+    try:
+        keep()
+    except Refusal as refusal:
+        form.refuse(refusal)
+        return None
+    return done(product_slug, words)
 
 
 def _previews() -> bool:
