@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 from babel import Locale, numbers
 from babel import dates as babel_dates
 from flask import Flask, current_app, url_for
-from flask_babel import get_locale, gettext
+from flask_babel import get_locale, get_translations, gettext
 from govuk_frontend_wtf.main import WTFormsHelpers
-from jinja2 import StrictUndefined
+from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from . import clock
@@ -47,6 +47,7 @@ def init_templating(app: Flask) -> None:
     env = app.jinja_env
     env.undefined, env.trim_blocks, env.lstrip_blocks = StrictUndefined, True, True
     prepare_loading(env, Path(app.instance_path) / "templates")
+    _keep_catalogues(env)
     WTFormsHelpers(app)
     for function in (money, price, day, day_short, clock_time, time_range, end_time, when, until, zone_name, iso, refusal_text):
         env.filters[function.__name__] = env.globals[function.__name__] = function
@@ -55,6 +56,24 @@ def init_templating(app: Flask) -> None:
     env.globals.update(settings=app.extensions["muster_settings"], html_lang=html_lang, static_url=static_url)
     env.globals.update(club_ink=club_ink, order_standing=order_standing, session_row=session_row)
     env.globals.update(only_words=only_words, item_words=item_facts.words_of, file_size=file_size)
+
+
+def _keep_catalogues(env: Environment) -> None:
+    """Look the words of each language up once: Flask-Babel looks for their files at each request, and at each word for itself."""
+    kept: dict[Locale, Any] = {}
+
+    def catalogue() -> Any:
+        locale = _locale()
+        if locale not in kept:
+            kept[locale] = get_translations()
+        return kept[locale]
+
+    # The extension that Flask-Babel has loaded brings this method.
+    env.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext=lambda text: catalogue().ugettext(text),
+        ngettext=lambda one, many, count: catalogue().ungettext(one, many, count),
+        newstyle=True,
+    )
 
 
 def price(quote: Quote) -> str:

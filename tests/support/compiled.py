@@ -4,6 +4,7 @@ its pages and statements again took longer than all else. Whoever makes an app i
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from flask import Flask
@@ -66,6 +67,8 @@ def _shared(engine: Engine) -> Dialect:
 
 def remember(app: Flask) -> Flask:
     """The same app, which finds what this process has compiled."""
+    if not _dialects:
+        gc.freeze()  # what is imported lasts as long as the process: looking through it for garbage took as long as making an app
     app.jinja_env.bytecode_cache = COMPILED
     with app.app_context():
         for engine in db.engines.values():
