@@ -7,6 +7,8 @@ deadlock or serialization conflict, and knows whether one is open so that no net
 from __future__ import annotations
 
 import random
+import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +29,10 @@ TRIES = 6
 POSTGRESQL_PATIENCE = {"lock_timeout": 8_000, "statement_timeout": 20_000, "idle_in_transaction_session_timeout": 60_000}
 """Milliseconds, for each connection of ours: for a lock, for a statement with its locks, and for a transaction that does nothing
 (its process hangs) before the server ends it. What runs into one is answered with 503 and Retry-After."""
+SQLITE_PATIENCE_SECONDS, SQLITE_LOOK_SECONDS = 10, 0.00025
+_BUSY_TIMEOUT = f"PRAGMA busy_timeout={SQLITE_PATIENCE_SECONDS * 1000}"
+_turns: dict[str | None, threading.Lock] = {}
+"""By SQLite file, held by the one of this process's threads whose turn it is to write."""
 _open: ContextVar[bool] = ContextVar("muster_transaction_open", default=False)
 
 
@@ -111,6 +117,7 @@ def prepare_engine(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
+        event.listen(engine, "checkin", _sqlite_end)
     else:
         event.listen(engine, "connect", _postgresql_connect)
 
@@ -130,11 +137,44 @@ def without_patience(connection: Connection) -> None:
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin by itself; `_sqlite_begin` does
-    for pragma in ("journal_mode=wal", "synchronous=normal", "busy_timeout=10000", "foreign_keys=on"):
+    connection.execute(_BUSY_TIMEOUT)
+    for pragma in ("journal_mode=wal", "synchronous=normal", "foreign_keys=on"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _sqlite_begin(connection: Connection) -> None:
     # A deferred transaction that reads and then writes fails at once with SQLITE_BUSY_SNAPSHOT, whatever the time-out.
-    immediate = connection.get_execution_options().get("muster_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    if not connection.get_execution_options().get("muster_write"):
+        connection.exec_driver_sql("BEGIN")
+    elif not _begun_in_turn(connection):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # says what is wrong, as SQLAlchemy says it
+
+
+def _begun_in_turn(connection: Connection) -> bool:
+    """Take SQLite's write lock when it comes free; False when it does not in time, or something else is wrong.
+
+    Left to itself SQLite sleeps longer and longer between looks, up to 100 ms, while the lock lies free. So the writers of a
+    process queue behind one, and that one looks often. The queue is a courtesy: the lock is what keeps writers apart.
+    """
+    fairy, until = connection.connection, time.monotonic() + SQLITE_PATIENCE_SECONDS
+    driver: Any = fairy.dbapi_connection
+    turn = _turns.setdefault(connection.engine.url.database, threading.Lock())
+    fairy.info["muster_turn"] = turn if turn.acquire(timeout=SQLITE_PATIENCE_SECONDS) else None
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return True
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    return False
+            time.sleep(SQLITE_LOOK_SECONDS)
+    finally:
+        driver.execute(_BUSY_TIMEOUT)
+
+
+def _sqlite_end(_connection: Any, record: Any) -> None:
+    """The connection goes back to its pool, so its transaction is over: the next writer of this process may go."""
+    if turn := record.info.pop("muster_turn", None):
+        turn.release()
