@@ -77,6 +77,15 @@ def next_span(terms: Terms, today: date, runs_to: date | None) -> Span:
     return Span(starts_on, last_day(starts_on, months))
 
 
+def may_be_had(terms: Terms, today: date, runs_to: date | None) -> bool:
+    """Whether somebody who is a member up to ``runs_to`` (None: is none) may buy the plan now."""
+    try:
+        next_span(terms, today, runs_to)
+    except Refusal:
+        return False
+    return True
+
+
 def renewal_days(length_months: int, today: date) -> int:
     """How many days before its end a membership of some months may be renewed."""
     return min(RENEWAL_DAYS, (last_day(today, length_months) - today).days // 2)

@@ -80,7 +80,8 @@ def test_signed_in_person_sees_the_price_at_once_and_renews(
 ) -> None:
     plan, person = make_plan(), member(pages)
     ends = make_membership(person, ends_on=clock.now.date() + timedelta(days=21)).ends_on
-    assert "You are a member until" in pages.get("/membership").text
+    offered = pages.get("/membership")
+    assert "You are a member until" in offered.text and f"Renew: {plan.name}" in offered.links
     check = pages.get(f"/membership/{plan.slug}/join")
     assert (check.h1, person.email in check.text) == ("Check your membership", True)
     pages.submit(f"/membership/{plan.slug}/join", follow=False)
@@ -92,6 +93,8 @@ def test_signed_in_person_sees_the_price_at_once_and_renews(
 def test_same_span_twice_says_until_when(app: Flask, pages: PageClient) -> None:
     plan, person = make_plan(), member(pages)
     make_membership(person)
+    offered = pages.get("/membership")
+    assert "You can renew it when its end is near" in offered.text and f"Renew: {plan.name}" not in offered.links
     page = pages.get(f"/membership/{plan.slug}/join")
     assert (page.status, page.h1) == (409, "You are a member until 30 August 2026 already")
 

@@ -29,9 +29,12 @@ bp = Blueprint("memberships", __name__, url_prefix="/membership")
 @public
 def plans() -> ResponseReturnValue:
     """What membership costs and gives; for somebody signed in, how theirs stands."""
-    now = clock.now()
-    on_sale = membership_plans.on_sale(db.session(), now, memberships.club_today(now))
-    return render_template("memberships/plans.html", plans=on_sale, person=_person(), standing=viewer.standing())
+    now, person = clock.now(), _person()
+    today, runs_to = memberships.club_today(now), person.runs_to if person else None
+    on_sale = membership_plans.on_sale(db.session(), now, today)
+    to_be_had = {plan.slug for plan in on_sale if rules.may_be_had(plan.terms, today, runs_to)}
+    shown = {"plans": on_sale, "to_be_had": to_be_had, "person": person, "standing": viewer.standing()}
+    return render_template("memberships/plans.html", **shown)
 
 
 @bp.get("/<slug:plan_slug>/join")
