@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, current_app, render_template, request
+from flask import Flask, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
@@ -45,8 +45,22 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     code = error.code or 500
     if code < 400:
         return error.get_response()
+    if code == 404 and (meant := _without_slash()) is not None:
+        return redirect(meant, 308)
     heading, text = _words().get(code, _words()[500])
     return page(code, heading, text)
+
+
+def _without_slash() -> str | None:
+    """The address that was meant when there is none with a slash at its end, as people type it and programs add it."""
+    path = request.path.removesuffix("/")
+    if request.url_rule is not None or path == request.path or request.method not in ("GET", "HEAD"):
+        return None
+    try:
+        current_app.create_url_adapter(request).match(path, "GET")  # type: ignore[union-attr]
+    except HTTPException:
+        return None
+    return f"{path}?{request.query_string.decode()}" if request.query_string else path
 
 
 def _database(error: DBAPIError) -> ResponseReturnValue:

@@ -33,6 +33,14 @@ def test_page_that_is_not_there(sqlite_app: Flask, pages: PageClient) -> None:
     assert any(link.endswith("/") for link in page.links.values()), "there is a way on"
 
 
+def test_slash_too_many_leads_to_the_page_that_was_meant(sqlite_app: Flask, pages: PageClient) -> None:
+    page = pages.get("/membership/?plan=club", follow=False)
+    assert (page.status, page.headers["Location"]) == (308, "/membership?plan=club")
+    for path in ("/no-such-page/", "/membership//"):
+        assert pages.get(path, follow=False).status == 404, path
+    assert pages.get(f"/sessions/{make_club_session().slug}/").status == 200
+
+
 def test_method_that_does_not_fit(sqlite_app: Flask, pages: PageClient) -> None:
     assert (pages.get("/account/sign-out").status, pages.get("/account/sign-out").h1) == (405, "That does not work here")
 
