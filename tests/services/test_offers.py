@@ -12,7 +12,7 @@ from app.integrations.mailer import MailUnavailable
 from app.models import AuditEntry, ClubSession, OutgoingEmail, Payment, Registration
 from app.rules import offers as rules
 from app.rules.refusals import OfferOver
-from app.services import cancelling, checkout, ending, offers
+from app.services import cancelling, checkout, ending, offers, outbox
 from tests.support.booking import at_once, begin, mails, order_of, states, taken, work
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session, make_free_club_session
@@ -85,7 +85,8 @@ def test_mail_that_can_never_be_delivered_does_not_keep_the_place_for_ever(app: 
     Down(app)
     for _ in range(60):
         clock.advance(minutes=6)
-        work()
+        outbox.send_due()
+        offers.expire_due_offers()
     assert the(OutgoingEmail, template="offer", order_id=order_of(first).id).failed_at is not None
     clock.advance(hours=30)
     work()
