@@ -12,11 +12,13 @@ from pathlib import Path
 from tests.support import postgres
 from tests.support.run import Run
 
-from . import costs, growth, pages, rush, webhooks
+from . import costs, growth, pages, rush, statements, sustained, webhooks
+from .asked import Asked
 from .table import Table
 
-KINDS: dict[str, Callable[[Run, Path, str, float], Table]] = {
-    "pages": pages.run, "rush": rush.run, "webhooks": webhooks.run, "growth": growth.run, "costs": costs.run,
+KINDS: dict[str, Callable[[Run, Path, Asked], Table]] = {
+    "pages": pages.run, "statements": statements.run, "rush": rush.run, "sustained": sustained.run, "webhooks": webhooks.run,
+    "growth": growth.run, "costs": costs.run,
 }  # fmt: skip
 
 
@@ -25,13 +27,14 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(KINDS)} (default: all)")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--seconds", type=float, default=4.0, help="how long each round of load lasts")
+    parser.add_argument("--people", type=int, default=300, help="how many come at once in a rush for 100 places")
     given = parser.parse_args()
     if unknown := set(given.names) - set(KINDS):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
-    where = Run.begin()
+    where, asked = Run.begin(), Asked(given.database, given.seconds, given.people)
     try:
         for name in given.names or KINDS:
-            print(KINDS[name](where, where.directory / name, given.database, given.seconds), flush=True)
+            print(KINDS[name](where, where.directory / name, asked), flush=True)
     finally:
         postgres.stop(where.directory)
         where.end()

@@ -59,11 +59,13 @@ TAKE = sa.text(
     "UPDATE club_sessions SET places_taken = places_taken + 1 WHERE slug = :slug AND places_taken + 1 <= capacity + overbooked"
 )
 INSERT = sa.text("INSERT INTO bare_bookings (email) VALUES (:email)")
+TWO = (TAKE, INSERT)
 
 
-def engine_on(url: str) -> sa.Engine:
-    """An engine with Muster's own settings of SQLite, and the one table that is written."""
-    engine = sa.create_engine(url) if not url.startswith("sqlite") else sa.create_engine(url, connect_args={"timeout": 10})
+def engine_on(url: str, clients: int = 5) -> sa.Engine:
+    """An engine for so many clients with Muster's own settings of SQLite, and the one table that is written."""
+    patience = {"connect_args": {"timeout": 10}} if url.startswith("sqlite") else {}
+    engine = sa.create_engine(url, pool_size=clients, **patience)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _as_muster)
         sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))

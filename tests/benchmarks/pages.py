@@ -4,35 +4,68 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import sqlalchemy as sa
+
+from app.extensions import db
+from app.models import ClubSession
+from app.rules.statuses import Role
+from app.services import checkout
+from app.services.registrations import Applicant
+from tests.support.factories import PASSWORD, make_user
 from tests.support.run import Run
 
 from . import filling, servers
+from .asked import Asked
 from .load import Measured, hammer
+from .signing_in import signed_in
 from .table import Table
 
 CONNECTIONS = (1, 8, 32)
+STAFF = "staff@club.example"
 
 
-def run(where: Run, directory: Path, kind: str, seconds: float) -> Table:
-    """The list of 200, the session page and the sold-out page, each beside its floor."""
-    table = Table(f"Pages on {kind}", ["page", "connections", "a second", "p50 ms", "p95 ms", "p99 ms", "of its floor"])
-    with filling.database(where, kind, directory) as url:
+def run(where: Run, directory: Path, asked: Asked) -> Table:
+    """What visitors, buyers and the desk look at, each beside its floor."""
+    table = Table(f"Pages on {asked.kind}", ["page", "connections", "a second", "p50 ms", "p95 ms", "p99 ms", "of its floor"])
+    with filling.database(where, asked.kind, directory) as url:
         with filling.app_on(url):
-            slugs = filling.sessions(200)
-            sold_out = filling.sessions(1, capacity=20, places_taken=20, title="Sold out")[0]
+            slug, sold_out = filling.sessions(200)[0], filling.sessions(1, capacity=20, places_taken=20, title="Sold out")[0]
+            paths = {
+                "session page": (f"/sessions/{slug}", f"/page/{slug}"), "form": (f"/sessions/{slug}/register", f"/page/{slug}"),
+                "sold-out page": (f"/sessions/{sold_out}", f"/page/{slug}"), "list of 200": ("/", "/list"),
+                "availability": (f"/sessions/{slug}/availability", f"/page/{slug}"),
+                "order page": (f"/orders/{_order()}", f"/page/{slug}"), "desk: 1,000 bookings": (_long_session(), "/list"),
+            }  # fmt: skip
+            make_user(email=STAFF, password=PASSWORD, role=Role.STAFF)
         with servers.bare(url, directory) as floor, servers.muster(url, directory) as site:
-            pairs = [
-                ("nothing (no database)", f"{floor.url}/nothing", f"{floor.url}/nothing"),
-                ("session page", f"{site.url}/sessions/{slugs[0]}", f"{floor.url}/page/{slugs[0]}"),
-                ("sold-out page", f"{site.url}/sessions/{sold_out}", f"{floor.url}/page/{sold_out}"),
-                ("list of 200", f"{site.url}/", f"{floor.url}/list"),
-                ("availability", f"{site.url}/sessions/{slugs[0]}/availability", f"{floor.url}/page/{slugs[0]}"),
-            ]
-            for name, ours, its_floor in pairs:
-                for connections in CONNECTIONS:
-                    lowest = hammer(its_floor, connections, seconds)
-                    add(table, name, connections, hammer(ours, connections, seconds), lowest)
+            _measure(table, asked.seconds, site.url, floor.url, paths)
+            with filling.app_on(url):
+                filling.sessions(10_000)
+            _measure(table, asked.seconds, site.url, floor.url, {"list, of 10,000 sessions": ("/", "/list")})
     return table
+
+
+def _measure(table: Table, seconds: float, site: str, floor: str, paths: dict[str, tuple[str, str]]) -> None:
+    """Each page and its floor in turn, at each number of connections."""
+    cookie = {"Cookie": signed_in(site, STAFF, PASSWORD)}
+    for name, (ours, its_floor) in paths.items():
+        headers = cookie if name.startswith("desk") else None
+        for connections in CONNECTIONS:
+            lowest = hammer(f"{floor}{its_floor}", connections, seconds)
+            add(table, name, connections, hammer(f"{site}{ours}", connections, seconds, headers=headers), lowest)
+
+
+def _order() -> str:
+    """The token of somebody's order, in an app context."""
+    slug = filling.sessions(1, member_price_cents=None, non_member_price_cents=None)[0]
+    return checkout.begin_registration(slug, Applicant("Ana Lee", "ana@example.org", 2, 0, "attempt-of-ana")).order_token
+
+
+def _long_session() -> str:
+    """The desk's page of a session with a thousand bookings, in an app context."""
+    filling.past_registrations(1_000, of_each_session=1_000)
+    slug = db.session.execute(sa.select(ClubSession.slug).where(ClubSession.capacity == 1_000)).scalar_one()
+    return f"/admin/sessions/{slug}"
 
 
 def add(table: Table, name: str, connections: int, measured: Measured, floor: Measured) -> None:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import html
+import os
 import re
+import signal
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -20,10 +23,14 @@ from app.extensions import db
 from tests.support.run import Run
 
 from . import bare, filling, servers
+from .asked import Asked
 from .load import Answer, Connection, request
 from .table import Table
 
-BUYERS, PLACES = 300, 100
+PLACES = 100
+FREE = {"member_price_cents": None, "non_member_price_cents": None}
+KILLED_AFTER = 0.5
+"""Seconds: when half of them are at the form."""
 HIDDEN = re.compile(r"<input\b[^>]*>")
 ATTRIBUTE = re.compile(r'\b(name|value|type)="([^"]*)"')
 STRIPE_MS = 300
@@ -46,21 +53,26 @@ class Rush:
         return ordered[int(len(ordered) * 0.95)] * 1000 if ordered else 0.0
 
 
-def run(where: Run, directory: Path, kind: str, _seconds: float) -> Table:
-    """Free places, paid places with a Stripe that takes its time, the bare site, the database alone."""
+def run(where: Run, directory: Path, asked: Asked) -> Table:
+    """Free places, paid places with a Stripe that takes its time, a worker killed in the middle, the floors."""
     headings = ["rush", "had a place", "seconds to sold out", "places a second", "p95 ms a request", "5xx", "oversold"]
-    table = Table(f"{BUYERS} people for {PLACES} places on {kind}", headings)
-    with filling.database(where, kind, directory) as url:
+    table, people = Table(f"{asked.people} people for {PLACES} places on {asked.kind}", headings), asked.people
+    with filling.database(where, asked.kind, directory) as url:
         with filling.app_on(url):
-            free = filling.sessions(1, capacity=PLACES, member_price_cents=None, non_member_price_cents=None)[0]
+            free, killed = (filling.sessions(1, capacity=PLACES, **FREE)[0] for _ in range(2))
             paid, least = (filling.sessions(1, capacity=PLACES)[0] for _ in range(2))
         with servers.simulator(directory) as stripe:
             servers.control(stripe, "latency", seconds=STRIPE_MS / 1000)
             with servers.muster(url, directory, stripe=stripe) as site:
-                row(table, "free, every page", asyncio.run(_muster(site.url, free)), _oversold(url, free))
-                row(table, f"paid, Stripe takes {STRIPE_MS} ms", asyncio.run(_muster(site.url, paid)), _oversold(url, paid))
+                row(table, "free, every page", asyncio.run(_muster(site.url, free, people)), _oversold(url, free))
+                rushed = asyncio.run(_muster(site.url, paid, people))
+                row(table, f"paid, Stripe takes {STRIPE_MS} ms", rushed, _oversold(url, paid))
+                death = threading.Timer(KILLED_AFTER, lambda: os.kill(site.workers()[0], signal.SIGKILL))
+                death.start()
+                row(table, "free, a worker killed", asyncio.run(_muster(site.url, killed, people)), _oversold(url, killed))
+                death.join()
         with servers.bare(url, directory) as floor:
-            row(table, "bare site, one request", asyncio.run(_bare(floor.url, least)), _oversold(url, least))
+            row(table, "bare site, one request", asyncio.run(_bare(floor.url, least, people)), _oversold(url, least))
         table.row("database alone, one client", "", "", f"{_database_alone(url):.0f}", "", "", "")
     return table
 
@@ -72,9 +84,9 @@ def row(table: Table, name: str, rush: Rush, oversold: int) -> None:
     table.row(name, len(rush.sold_at), f"{rush.sold_out:.2f}", f"{pace:.0f}", f"{rush.p95():.0f}", failed, oversold)
 
 
-async def _muster(site: str, slug: str) -> Rush:
+async def _muster(site: str, slug: str, people: int) -> Rush:
     rush, began = Rush(), time.perf_counter()
-    await asyncio.gather(*(buyer(number, site, slug, rush, began) for number in range(BUYERS)))
+    await asyncio.gather(*(buyer(number, site, slug, rush, began) for number in range(people)))
     return rush
 
 
@@ -124,15 +136,20 @@ class _Browser:
 
 def hidden(page: Answer) -> dict[str, str]:
     """The hidden fields of a page's forms."""
+    return inputs(page.body.decode())
+
+
+def inputs(page: str) -> dict[str, str]:
+    """The same of a page as text."""
     found: dict[str, str] = {}
-    for tag in HIDDEN.findall(page.body.decode()):
+    for tag in HIDDEN.findall(page):
         attributes = dict(ATTRIBUTE.findall(tag))
         if attributes.get("type") == "hidden" and "name" in attributes:
             found.setdefault(attributes["name"], html.unescape(attributes.get("value", "")))
     return found
 
 
-async def _bare(site: str, slug: str) -> Rush:
+async def _bare(site: str, slug: str, people: int) -> Rush:
     rush, began = Rush(), time.perf_counter()
 
     async def buyer(number: int) -> None:
@@ -143,7 +160,7 @@ async def _bare(site: str, slug: str) -> Rush:
             rush.sold_at.append(time.perf_counter() - began)
         await browser.close()
 
-    await asyncio.gather(*(buyer(number) for number in range(BUYERS)))
+    await asyncio.gather(*(buyer(number) for number in range(people)))
     return rush
 
 

@@ -34,9 +34,13 @@ class Server:
     cold_seconds: float
     """From the start of the process to its first answer."""
 
+    def workers(self) -> list[int]:
+        """The processes that answer."""
+        return children_of(self.pid)
+
     def worker_memory(self) -> list[float]:
         """MB of memory that is each worker's own or shared in part (its proportional set size)."""
-        return [_memory(child) for child in children_of(self.pid)]
+        return [_memory(child) for child in self.workers()]
 
 
 def _memory(pid: int) -> float:

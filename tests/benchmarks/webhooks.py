@@ -18,16 +18,17 @@ from tests.support.run import Run
 from tests.support.settings import WEBHOOK_SECRET
 
 from . import filling, servers
+from .asked import Asked
 from .load import Measured, request, send_all
 from .table import Table
 
 ORDERS, EACH, WARM, CONNECTIONS = 450, 50, 50, 8
 
 
-def run(where: Run, directory: Path, kind: str, _seconds: float) -> Table:
+def run(where: Run, directory: Path, asked: Asked) -> Table:
     """Paid Checkouts told once, then the same messages again, then the floor. The first few wake the workers, uncounted."""
-    table = Table(f"Webhooks on {kind}", ["what", "a second", "p50 ms", "p95 ms", "not 200"])
-    with filling.database(where, kind, directory) as url, servers.simulator(directory) as stripe_url:
+    table = Table(f"Webhooks on {asked.kind}", ["what", "a second", "p50 ms", "p95 ms", "not 200"])
+    with filling.database(where, asked.kind, directory) as url, servers.simulator(directory) as stripe_url:
         with filling.app_on(url, stripe=stripe_url):
             _orders(stripe_url)
         events = [e for e in servers.control(stripe_url, "events") if e["type"] == "checkout.session.completed"]
