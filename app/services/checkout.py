@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flask import current_app
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select
 
 from .. import clock
 from ..config import current_settings
@@ -26,6 +26,7 @@ from .hosting import Fee
 from .items import Buyer, Wanted
 from .memberships import Joiner
 from .registrations import Applicant, Entered, Outcome
+from .writes import moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +166,19 @@ def _open(payment_id: int) -> str:
 @retried
 def _store(payment_id: int, checkout: Checkout) -> bool:
     """Store the Checkout; False when the payment is no longer waiting for one that may be paid."""
-    now = clock.now()
+    made = {"checkout_id": checkout.id, "checkout_url": checkout.url, "next_check_at": clock.now() + holds.CHECK_EVERY}
     with transaction() as db:
-        order_id = db.execute(select(Payment.order_id).where(Payment.id == payment_id)).scalar_one()
-        order = orders.lock(db, order_id)
-        made = {"checkout_id": checkout.id, "checkout_url": checkout.url, "next_check_at": now + holds.CHECK_EVERY}
-        unmade = update(Payment).where(Payment.id == payment_id, Payment.status == PaymentStatus.CREATED)
-        db.execute(unmade.values(status=PaymentStatus.OPEN, **made))
-        row = db.execute(select(Payment.checkout_id, Payment.status).where(Payment.id == payment_id)).one()
-        same = row.checkout_id == checkout.id  # another request with the same key may have stored it first
-        return order.status is OrderStatus.PENDING and same and row.status is PaymentStatus.OPEN
+        order_status = db.execute(_ITS_ORDER, {"payment_id": payment_id}).scalar_one()
+        if not moved(db, Payment, payment_id, [PaymentStatus.CREATED], status=PaymentStatus.OPEN, **made):
+            row = db.execute(_STORED, {"payment_id": payment_id}).one()
+            if row.checkout_id != checkout.id or row.status is not PaymentStatus.OPEN:
+                return False  # it ended; else another request with the same key has stored the same
+        return order_status is OrderStatus.PENDING
+
+
+_ITS_ORDER = (
+    select(Order.status)
+    .where(Order.id == select(Payment.order_id).where(Payment.id == bindparam("payment_id")).scalar_subquery())
+    .with_for_update()
+)
+_STORED = select(Payment.checkout_id, Payment.status).where(Payment.id == bindparam("payment_id"))
