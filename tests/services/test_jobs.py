@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,17 +28,10 @@ from app.models import AuditEntry
 from app.services import audit
 from app.transaction import transaction
 from tests.support.rows import count_of
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = 100
-
-
-def wait_until(true: Callable[[], object], seconds: float = 30) -> None:
-    """Fails the test when it never comes true."""
-    began = time.monotonic()
-    while not true():
-        assert time.monotonic() - began < seconds, "waited in vain"
-        time.sleep(0.02)
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +14,11 @@ from flask import Flask
 
 from app import create_app
 from app.extensions import limiter
+from tests.conftest import unavailable
+from tests.processes.house import free_port
 from tests.support.database import dispose
 from tests.support.settings import SITE_URL, safe_settings
+from tests.support.waiting import wait_until
 
 SIGN_IN = {"email": "ana@example.org", "password": "wrong wrong wrong"}
 
@@ -74,3 +79,50 @@ def test_dead_redis_takes_nobody_out_and_tries_are_still_counted(database_url: s
         assert client.get("/", base_url=SITE_URL).status_code == 200
         answers = [client.post("/account/sign-in", data=SIGN_IN, base_url=SITE_URL).status_code for _ in range(8)]
     assert answers[0] == 422 and answers[-1] == 429 and not [code for code in answers if code >= 500], answers
+
+
+@contextmanager
+def running() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A real Redis that keeps nothing on disk; skipped where there is none."""
+    if (program := shutil.which("redis-server")) is None:
+        unavailable("redis-server is not installed, so limits over several machines are not tried.")
+    port = free_port()
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--loglevel", "warning"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:  # noqa: S603
+        try:
+            wait_until(lambda: _answers(port))
+            yield f"redis://127.0.0.1:{port}/0", server
+        finally:
+            server.terminate()
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16) == b"+PONG\r\n"
+    except OSError:
+        return False
+
+
+def tries(app: Flask, count: int) -> list[int]:
+    client = app.test_client()
+    return [client.post("/account/sign-in", data=SIGN_IN, base_url=SITE_URL).status_code for _ in range(count)]
+
+
+def test_two_machines_with_one_redis_count_together(database_url: str) -> None:
+    with running() as (address, _server):
+        with site_with(address, database_url) as one:
+            assert tries(one, 3) == [422] * 3
+        with site_with(address, database_url) as other:  # made anew: what it knows of the first it has from Redis
+            assert tries(other, 3) == [422, 422, 429]
+    with site_with("", database_url) as alone:
+        assert tries(alone, 3) == [422] * 3
+
+
+def test_redis_that_dies_between_two_tries_turns_nobody_away_who_would_have_been_let_in(database_url: str) -> None:
+    with running() as (address, server), site_with(address, database_url) as app:
+        assert tries(app, 2) == [422] * 2
+        server.kill()
+        server.wait(10)
+        assert tries(app, 6) == [422] * 5 + [429], "the process counts for itself, from none"
