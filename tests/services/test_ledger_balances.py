@@ -17,6 +17,7 @@ from app.transaction import transaction
 from tests.support.clock import FakeClock
 from tests.support.factories import ZONE, make_club_session
 from tests.support.money import many_orders
+from tests.support.plans import plans
 from tests.support.rows import count_of
 
 PERIODS = [Period(date(2026, 1, 1), date(2026, 12, 31), ZONE), Period(date(2026, 4, 1), date(2026, 4, 30), ZONE),
@@ -58,6 +59,14 @@ def test_only_entries_since_the_last_sums_are_read() -> None:
         own.execute(sa.update(LedgerBalance).values(amount_cents=LedgerBalance.amount_cents + 1))
     assert any(line.opening_cents % 100 for book in desk_money.books(PERIODS[2]) for line in book.accounts)
     assert any("carried forward" in finding for finding in health_check.findings()), "and the doctor sees it"
+
+
+@pytest.mark.usefixtures("four_months")
+def test_what_came_since_the_last_sums_is_found_by_its_time() -> None:
+    ledger_balances.carry_forward()
+    lines = plans(lambda: desk_money.books(PERIODS[3])).splitlines()
+    plan = next(line for line in lines if "created_at>" in line or "created_at >=" in line)
+    assert "created_at<?" in plan or "created_at <" in plan, plan
 
 
 def test_month_is_summed_two_days_after_its_end_by_the_clubs_clock(app: Flask, clock: FakeClock) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from app import clock
 from app.extensions import db
@@ -34,6 +34,7 @@ from app.queries.desk_takings import By
 from app.services import health_check, holds, refunds
 from tests.support.factories import ZONE, make_club_session
 from tests.support.money import many_orders
+from tests.support.plans import plans
 
 _W = Wanted
 TODAY = Period(date(2026, 3, 3), date(2026, 3, 3), ZONE)
@@ -75,29 +76,6 @@ SMALL: dict[str, tuple[Callable[[], Any], set[str]]] = {
     "places checked by the page": (lambda: health_check.groups(clock.now()), {"ix_club_sessions_status_ends_at"}),
     "mails that failed": (desk_record.failed_mails, {"ix_outgoing_emails_failed"}),
 }  # fmt: skip
-
-
-def plans(look: Callable[[], Any]) -> str:
-    """How the database would run each statement of ``look``, as it says itself; a small table is not read whole either."""
-    seen: list[tuple[str, Any]] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.lstrip().upper().startswith(("SELECT", "WITH")):
-            seen.append((statement, parameters))
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    try:
-        look()
-    finally:
-        event.remove(db.engine, "before_cursor_execute", note)
-    db.session.remove()
-    postgresql = db.engine.dialect.name == "postgresql"
-    with db.engine.connect() as connection:
-        if postgresql:
-            connection.exec_driver_sql("ANALYZE")
-            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        explain = "EXPLAIN " if postgresql else "EXPLAIN QUERY PLAN "
-        return "\n".join(str(row) for sql, values in seen for row in connection.exec_driver_sql(explain + sql, values).all())
 
 
 @pytest.mark.parametrize("name", LOOKS)
