@@ -1,4 +1,4 @@
-"""The flows of the desk, of differences, of money by hand, of memberships and of baskets, as `flows` has the others."""
+"""The flows of the desk, of differences, of money by hand, of memberships, baskets and courses, as `flows` has the others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from app.services.differences import Settling
 
 from .desk_steps import (
     another_session,
+    buys_the_course,
     checks_out_a_basket,
+    course,
     goes_on_with_the_difference,
     joins,
     plan,
@@ -17,6 +19,7 @@ from .desk_steps import (
     staff_cancel_the_other_session,
     staff_change_places,
     staff_end_hold,
+    staff_give_the_course_back,
     staff_move,
     staff_pay_out,
     staff_settle_owed,
@@ -29,6 +32,8 @@ from .world import Step
 DEARER, CHEAPER = another_session(non_member_price_cents=1800), another_session(non_member_price_cents=800)
 MORE: State = ("paid", "registered", 1800)
 TWO: State = ("paid", "registered", 2400)
+COURSE: State = ("paid", "", 2500)
+UNPAID_COURSE: State = ("expired", "", 0)
 MOVED: list[Step] = [
     session(), DEARER, *PAY,
     staff_move("ana", Settling.LINK, 600), goes_on_with_the_difference("ana"), pays("ana"), delivers, works,
@@ -91,6 +96,15 @@ DESK_FLOWS: dict[str, Flow] = {
     "basket-loses-a-session": Flow(
         [staff_cancel_the_other_session, works, works],
         {"ana": ("paid", "registered", 3800)}, {"ana": {("paid", "registered", 4600)}}, BASKET,
+    ),
+    "course": Flow(
+        [buys_the_course("ana"), pays("ana"), returns("ana"), delivers, works],
+        {"ana": COURSE}, {"ana": {NOTHING, UNPAID_COURSE}}, [course],
+    ),
+    "course-goes-back-and-the-next-has-it": Flow(
+        [staff_give_the_course_back("ana"), buys_the_course("bo"), pays("bo"), works, delivers, works],
+        {"ana": ("paid", "", 0), "bo": COURSE}, {"ana": {COURSE}, "bo": {NOTHING, UNPAID_COURSE}},
+        [course, buys_the_course("ana"), pays("ana"), delivers, works],
     ),
     "session-of-one-who-paid-a-difference-is-cancelled": Flow(
         [staff_cancel_the_other_session, works, works], {"ana": CANCELLED}, {"ana": {MORE}}, MOVED,

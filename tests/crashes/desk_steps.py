@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from app.models import Case, ClubSession, Order, OrderItem, Registration
+from app.models import Case, ClubSession, Order, OrderItem, Product, Registration
 from app.queries.memberships import VISITOR
 from app.rules.statuses import ItemKind
 from app.services import (
@@ -17,6 +17,7 @@ from app.services import (
     differences,
     ending_holds,
     moving,
+    product_access,
     staff_actions,
     suspense,
     taking_payment,
@@ -28,6 +29,7 @@ from app.services.items import Buyer, Wanted
 from app.services.memberships import Joiner
 from tests.support.factories import make_club_session, make_plan
 from tests.support.rows import all_of, the
+from tests.support.shop import make_course
 
 from .steps import order_of, session_of
 from .world import Step, World
@@ -134,5 +136,33 @@ def checks_out_a_basket(who: str) -> Step:
                 world.memory[key] = baskets.add(world.memory.get(key), line, buyer)
         total = baskets.view(world.memory[key], buyer).total_cents
         checkout.begin_basket(world.memory[key], buyer, total, f"attempt-{who}")
+
+    return step
+
+
+def course(_world: World) -> None:
+    """A course at NZ$25.00 that one person may have."""
+    make_course("The grip", title="A course", price_cents=2500, stock=1)
+
+
+def buys_the_course(who: str) -> Step:
+    """From its page, as far as Stripe's; the same form again after a lost answer."""
+
+    def step(world: World) -> None:
+        buyer, key = Buyer(who, f"{who}@example.org", None, VISITOR), f"course {who}"
+        if key not in world.memory:
+            world.memory[key] = baskets.add(None, Wanted(ItemKind.PRODUCT, the(Product).slug), buyer)
+        checkout.begin_basket(world.memory[key], buyer, 2500, f"attempt-{who}")
+
+    return step
+
+
+def staff_give_the_course_back(who: str) -> Step:
+    """All that was paid for it."""
+
+    def step(_world: World) -> None:
+        order = order_of(who)
+        assert order is not None
+        product_access.refund(the(OrderItem, order_id=order.id).id, 2500, WHY, STAFF, once=f"back-{who}")
 
     return step

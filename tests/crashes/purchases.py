@@ -5,8 +5,8 @@ Called by the crash matrix' world; reads our own rows alone.
 
 from __future__ import annotations
 
-from app.models import Membership, Order, OrderItem, Payment, Refund, Registration
-from tests.support.rows import all_of
+from app.models import Membership, Order, OrderItem, Payment, ProductPurchase, Refund, Registration
+from tests.support.rows import all_of, the
 
 
 def is_difference(order: Order) -> bool:
@@ -44,9 +44,25 @@ def bought_cents(order: Order) -> int:
         back = sum(gone.get(item.id, 0) for item in all_of(OrderItem, registration_id=registration.id))
         bought += max(0, registration.amount_paid_cents - back)
     for item in all_of(OrderItem, order_id=order.id):
-        if item.kind == "membership" and all_of(Membership, order_item_id=item.id):
+        had = all_of(Membership, order_item_id=item.id) or any(
+            purchase.granted_at is not None for purchase in all_of(ProductPurchase, order_item_id=item.id)
+        )
+        if had:
             bought += item.unit_amount_cents * item.quantity - gone.get(item.id, 0)
     return bought
+
+
+def wrongly_open() -> list[int]:
+    """Lines whose course or file can be opened and is not paid for, or is paid for and cannot be opened."""
+    found = []
+    for purchase in all_of(ProductPurchase):
+        item = the(OrderItem, id=purchase.order_item_id)
+        order = the(Order, id=item.order_id)
+        back = sum(refund.amount_cents for refund in refunds_of(order) if refund.order_item_id == item.id)
+        paid = order.status == "paid" and back < item.unit_amount_cents * item.quantity
+        if paid != (purchase.granted_at is not None and purchase.revoked_at is None):
+            found.append(item.id)
+    return found
 
 
 def kept_by_hand(order: Order) -> int:

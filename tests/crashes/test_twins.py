@@ -15,7 +15,7 @@ import pytest
 from app import jobs
 from app.integrations import mailer
 from app.integrations.stripe_gateway import StripeGateway
-from app.services import holds, outbox
+from app.services import holds, outbox, product_access
 from tests.support.booking import do_not_pause
 from tests.support.stripe import StripeServer
 
@@ -82,3 +82,10 @@ def test_message_id_drawn_at_each_try_makes_two_mails(make: Maker, monkeypatch: 
 
     monkeypatch.setattr(outbox, "_message", forgetful)
     assert deaths(make, flow, point).lost != []
+
+
+def test_course_whose_money_went_back_stays_open_when_nothing_shuts_it(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow, point = "course-goes-back-and-the-next-has-it", "after create_refund"
+    assert deaths(make, flow, point).lost == []
+    monkeypatch.setattr(product_access, "revoke", lambda *_: None)
+    assert len(deaths(make, flow, point).lost) == 1

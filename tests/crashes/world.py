@@ -134,6 +134,7 @@ class World:
         assert health_check.findings() == [], health_check.findings()
         self.check_money()
         self.check_checkouts()
+        assert purchases.wrongly_open() == []
         report = reconciling.reconcile()
         assert report.unreachable is None
         assert (report.difference_cents, report.open_cases) == (0, 0), [(c.kind, c.detail) for c in all_of(Case)]

@@ -157,7 +157,8 @@ class Story:
         core = self.world.simulator.core
         with core.changes():
             record = core.store.need("checkout.session", checkout_id)
-            if record.object["status"] == "open" and not record.private["pending"]:
+            can_be = record.object["status"] == "open" and record.object["amount_total"] + cents > 0
+            if can_be and not record.private["pending"]:
                 record.object["amount_total"] += cents
                 record.object["amount_subtotal"] += cents
                 core.store.save(record)
