@@ -23,6 +23,7 @@ from . import clock
 from .config import Settings
 from .logs import describe
 from .scan_results import Done
+from .transaction import connection_of
 from .worker_slots import Slot
 
 APP = "muster"
@@ -85,7 +86,7 @@ def enqueue(db: Session, job: str, key: str) -> None:
     if not door.open and not _opened(door, db):
         return
     door.client.enqueue_in_transaction(
-        db.connection(),
+        connection_of(db),
         {"workflow_name": WORKFLOW, "queue_name": QUEUE, "workflow_id": f"{job}:{key}", "app_version": VERSION},
         job,
         key,

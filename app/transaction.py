@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -51,7 +51,7 @@ def transaction() -> Iterator[Session]:
     session.rollback()  # ends a page's read, so that everything is read afresh under the lock
     token = _open.set(True)
     try:
-        session.connection(execution_options={"muster_write": True})
+        session.info["muster_connection"] = session.connection(execution_options={"muster_write": True})
         yield session
         session.flush()
         session.commit()
@@ -59,7 +59,14 @@ def transaction() -> Iterator[Session]:
         session.rollback()
         raise
     finally:
+        session.info.pop("muster_connection", None)
         _open.reset(token)
+
+
+def connection_of(session: Session) -> Connection:
+    """The connection that the session's transaction runs on, for statements that load no objects. Finding it takes time."""
+    kept: Connection | None = session.info.get("muster_connection")
+    return session.connection() if kept is None or kept.closed else kept
 
 
 def retried(use_case: Callable[P, T]) -> Callable[P, T]:
@@ -144,14 +151,14 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
 
 def _sqlite_begin(connection: Connection) -> None:
     # A deferred transaction that reads and then writes fails at once with SQLITE_BUSY_SNAPSHOT, whatever the time-out.
-    if not connection.get_execution_options().get("muster_write"):
+    if connection.get_execution_options().get("muster_write"):
+        _begin_in_turn(connection)
+    else:
         connection.exec_driver_sql("BEGIN")
-    elif not _begun_in_turn(connection):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # says what is wrong, as SQLAlchemy says it
 
 
-def _begun_in_turn(connection: Connection) -> bool:
-    """Take SQLite's write lock when it comes free; False when it does not in time, or something else is wrong.
+def _begin_in_turn(connection: Connection) -> None:
+    """Take SQLite's write lock as soon as it comes free.
 
     Left to itself SQLite sleeps longer and longer between looks, up to 100 ms, while the lock lies free. So the writers of a
     process queue behind one, and that one looks often. The queue is a courtesy: the lock is what keeps writers apart.
@@ -162,14 +169,12 @@ def _begun_in_turn(connection: Connection) -> bool:
     fairy.info["muster_turn"] = turn if turn.acquire(timeout=SQLITE_PATIENCE_SECONDS) else None
     driver.execute("PRAGMA busy_timeout=0")
     try:
-        while True:
-            try:
+        while time.monotonic() < until:
+            with suppress(sqlite3.OperationalError):
                 driver.execute("BEGIN IMMEDIATE")
-                return True
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                    return False
+                return
             time.sleep(SQLITE_LOOK_SECONDS)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # for the last time, and says what is wrong as SQLAlchemy says it
     finally:
         driver.execute(_BUSY_TIMEOUT)
 

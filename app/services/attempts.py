@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, bindparam, exists, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, load_only
 
 from ..integrations.payments import Checkout
 from ..models import BasketItem, Order, Payment, VoucherUse
@@ -57,6 +57,13 @@ def _one(db: Session, statement: Select[Order, Payment, bool, bool, bool], check
     return Attempt(*row) if row is not None else None
 
 
+_DECIDES = (
+    Payment.order_id, Payment.checkout_id, Payment.payment_intent_id, Payment.takes_promotions, Payment.amount_cents,
+    Payment.currency, Payment.status,
+)  # fmt: skip
+"""The rest of a payment, its parameters above all, is read when somebody asks for it."""
+
+
 def _locked(which: ColumnElement[bool]) -> Select[Order, Payment, bool, bool, bool]:
     """SQL that locks the order and then the payment; whoever moves either has the order's lock."""
     other = aliased(Payment)
@@ -64,7 +71,8 @@ def _locked(which: ColumnElement[bool]) -> Select[Order, Payment, bool, bool, bo
     used = exists().where(VoucherUse.order_id == Order.id)
     gathered = exists().where(BasketItem.order_id == Order.id)
     statement = select(Order, Payment, elsewhere, used, gathered).join_from(Order, Payment, Payment.order_id == Order.id)
-    return statement.where(which).with_for_update(of=[Order, Payment]).execution_options(populate_existing=True)
+    statement = statement.options(load_only(*_DECIDES)).where(which)
+    return statement.with_for_update(of=[Order, Payment]).execution_options(populate_existing=True)
 
 
 _OF_CHECKOUT = _locked(Payment.checkout_id == bindparam("of"))

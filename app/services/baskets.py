@@ -20,7 +20,7 @@ from ..models.columns import new_token
 from ..rules.refusals import BasketEmpty, BasketFull, BasketGone, InvalidInput, PriceChanged, Refusal, words
 from ..rules.statuses import ItemKind, OrderStatus
 from ..rules.vouchers import normalise
-from ..transaction import end_read, retried, transaction
+from ..transaction import connection_of, end_read, retried, transaction
 from . import audit, items, ordering, orders, vouchers
 from .items import Buyer, Quoted, Wanted
 from .ordering import Entered, Outcome
@@ -244,7 +244,7 @@ def changed_order(token: str, email: str | None, code: str = "") -> str | None:
 
 def empty_paid(db: Session, order_id: int) -> None:
     """The order is paid: its lines leave the basket, in the transaction that says so. What was added since stays."""
-    db.connection().execute(_EMPTY, {"of_order": order_id})
+    connection_of(db).execute(_EMPTY, {"of_order": order_id})
 
 
 _EMPTY = delete(BasketItem).where(BasketItem.order_id == bindparam("of_order"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask_babel import gettext as _  # type: ignore[import-untyped]
 from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from ..integrations.payments import CheckoutLine
 from ..models import ClubSession, OrderItem, Registration
@@ -108,12 +108,22 @@ def with_bookings(db: Session, order_id: int) -> list[Line]:
     return [Line(*row) for row in db.execute(_LINES, {"order_id": order_id})]
 
 
+_R, _C = Registration, ClubSession
+_OF_BOOKING = (
+    _R.token, _R.reference, _R.club_session_id, _R.order_id, _R.places, _R.status, _R.created_at, _R.moved_at, _R.offered_at,
+)  # fmt: skip
+_OF_SESSION = (
+    _C.title, _C.slug, _C.location, _C.starts_at, _C.ends_at, _C.time_zone, _C.calendar_sequence, _C.changed_at,
+    _C.refund_policy, _C.refund_until, _C.refund_percent, _C.refund_fee_cents,
+)  # fmt: skip
+"""What letters say. The rest of a row, a session's texts above all, is read when somebody asks for it."""
 _LINES = (
     select(OrderItem, Registration, ClubSession)
     .outerjoin(Registration, Registration.id == OrderItem.registration_id)
     .outerjoin(ClubSession, ClubSession.id == Registration.club_session_id)
     .where(OrderItem.order_id == bindparam("order_id"))
     .order_by(OrderItem.id)
+    .options(load_only(*_OF_BOOKING), load_only(*_OF_SESSION))
     .execution_options(populate_existing=True)
 )
 _OF_ORDER = select(OrderItem).where(OrderItem.order_id == bindparam("order_id")).order_by(OrderItem.id)

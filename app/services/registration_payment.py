@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from ..models import ClubSession, OrderItem, Registration
 from ..rules.statuses import ACTIVE, PaymentState, RegistrationStatus, SessionStatus
+from ..transaction import connection_of
 from . import audit, difference_item, places, resale, waitlist
 from .writes import moved
 
@@ -39,7 +40,9 @@ def fulfil(db: Session, item: OrderItem, actor: str, now: datetime) -> bool:
         return True
     registration = locked_booking(db, item)
     if item.order_id != registration.order_id:
-        return difference_item.fulfil(db, item, registration, actor, now)
+        paid = difference_item.fulfil(db, item, registration, actor, now)
+        db.expire(registration)  # it may have more places now
+        return paid
     if registration.status in KEPT:
         return _surely_become(db, registration, RegistrationStatus.REGISTERED, cents, actor)
     if registration.status is RegistrationStatus.WAITLISTED:
@@ -58,7 +61,7 @@ def locked_session_status(db: Session, item: OrderItem, *, shared: bool = False)
     ``shared``: locked against change alone, by any number of payments at once.
     """
     statement = _SHARED if shared else _LOCKED
-    return db.connection().execute(statement, {"registration_id": item.registration_id}).scalar_one()
+    return connection_of(db).execute(statement, {"registration_id": item.registration_id}).scalar_one()
 
 
 def locked_booking(db: Session, item: OrderItem) -> Registration:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from ..models import ClubSession, Registration
 from ..rules import refunds as refund_rules
 from ..rules.statuses import RegistrationStatus
+from ..transaction import connection_of
 from . import audit, bookings, letters, paying_back
 
 
@@ -20,7 +21,7 @@ def settle(db: Session, club_session_id: int | None, actor: str) -> int:
     The caller has the club session locked, if only against change: of two who are confirmed at once the second waits for the
     wishes, and then sees the first.
     """
-    wishes = db.connection().execute(_WISHES, {"club_session_id": club_session_id}).all()
+    wishes = connection_of(db).execute(_WISHES, {"club_session_id": club_session_id}).all()
     if not wishes:
         return 0
     capacity = db.execute(select(ClubSession.capacity).where(ClubSession.id == club_session_id)).scalar_one()

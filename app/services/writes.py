@@ -18,6 +18,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.util import identity_key
 
 from ..extensions import Base
+from ..transaction import connection_of
 
 
 def taking(taken: InstrumentedAttribute[int], most: InstrumentedAttribute[Any], *guards: ColumnElement[bool]) -> Update:
@@ -32,7 +33,7 @@ def taking(taken: InstrumentedAttribute[int], most: InstrumentedAttribute[Any], 
 
 def changed(db: Session, statement: Update, given: Mapping[str, Any] | None = None) -> bool:
     """Run a guarded UPDATE; False when no row fitted its WHERE: somebody else won, or it was done before."""
-    return db.connection().execute(statement, given).rowcount > 0
+    return connection_of(db).execute(statement, given).rowcount > 0
 
 
 def moved(db: Session, model: type[Base], row_id: int, before: Collection[StrEnum], **values: Any) -> bool:
@@ -56,12 +57,12 @@ def _move(model: type[Base], names: tuple[str, ...], before: frozenset[StrEnum])
 
 def inserted(db: Session, model: type[Base], **values: Any) -> int:
     """INSERT one row; its id."""
-    return int(db.connection().execute(_insert(model), values).scalar_one())
+    return int(connection_of(db).execute(_insert(model), values).scalar_one())
 
 
 def added(db: Session, model: type[Base], **values: Any) -> None:
     """The same for a row whose id nobody asks for."""
-    db.connection().execute(_add(model), values)
+    connection_of(db).execute(_add(model), values)
 
 
 @cache
@@ -77,7 +78,7 @@ def _insert(model: type[Base]) -> Insert:
 
 def insert_once(db: Session, model: type[Base], key: InstrumentedAttribute[Any], **values: Any) -> bool:
     """INSERT … ON CONFLICT DO NOTHING: True when the row was inserted now, False when one with this ``key`` was there."""
-    connection = db.connection()
+    connection = connection_of(db)
     return connection.execute(_insert_once(model, key.key, connection.dialect.name), values).first() is not None
 
 
@@ -97,4 +98,4 @@ def insert_all_once(db: Session, model: type[Base], key: InstrumentedAttribute[A
     """The same for many rows of the same columns, in one statement; those whose ``key`` is there already stay as they are."""
     insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
     if rows:
-        db.connection().execute(insert(model).on_conflict_do_nothing(index_elements=[key.key]), list(rows))
+        connection_of(db).execute(insert(model).on_conflict_do_nothing(index_elements=[key.key]), list(rows))

@@ -60,7 +60,6 @@ def test_writer_who_waited_in_vain_says_so_and_gives_the_turn_back(
 ) -> None:
     with monkeypatch.context() as impatient:
         impatient.setattr(ground, "SQLITE_PATIENCE_SECONDS", 0)
-        impatient.setattr(ground, "_BUSY_TIMEOUT", "PRAGMA busy_timeout=0")
         for _ in range(2):
             with pytest.raises(OperationalError, match="database is locked"):
                 write(app)
