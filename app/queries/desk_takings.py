@@ -124,13 +124,15 @@ def _sum(condition: ColumnElement[bool], cents: Any) -> ColumnElement[int]:
     return func.coalesce(func.sum(case((condition, cents), else_=0)), 0)
 
 
-def _named(statement: Select[Any], keys: list[Any], by: By, session_id: Any) -> Select[Any]:
-    """The statement grouped by its keys; by session, with what the session is called."""
-    if by is By.SESSION:
-        names = (_C.id, _C.slug, _C.title, _C.starts_at, _C.time_zone)
-        statement = statement.add_columns(*names[1:]).outerjoin(_C, _C.id == session_id)
-        return statement.group_by(*(key.element for key in keys), *names, _L.currency)
-    return statement.group_by(*(key.element for key in keys), _L.currency)
+def _summed(statement: Select[Any], keys: list[Any], by: By) -> Select[Any]:
+    """The statement with what its keys need, grouped by them; by session, each sum with what the session is called."""
+    if by is By.PROVIDER:
+        statement = statement.outerjoin(Payment, Payment.id == _L.payment_id)
+    grouped = statement.group_by(*(key.element for key in keys), _L.currency)
+    if by is not By.SESSION:
+        return grouped
+    sums = grouped.subquery()  # named when it is summed up: the names of each entry would be read, and sorted, one by one
+    return select(sums, _C.slug, _C.title, _C.starts_at, _C.time_zone).outerjoin(_C, _C.id == sums.c.session_id)
 
 
 def _sold(period: Period, by: By, months: Sequence[date]) -> Select[Any]:
@@ -142,8 +144,7 @@ def _sold(period: Period, by: By, months: Sequence[date]) -> Select[Any]:
     away = and_(back, _L.credit_account == MOVED)
     gross = _sum(sold, _L.amount_cents) - _sum(away, _L.amount_cents)
     sums = (gross.label("gross"), _sum(and_(back, ~away), _L.amount_cents).label("back"))
-    statement = select(*keys, _L.currency, *sums).outerjoin(Payment, Payment.id == _L.payment_id)
-    return _named(statement.where(or_(sold, back), _within(period)), keys, by, _L.club_session_id)
+    return _summed(select(*keys, _L.currency, *sums).where(or_(sold, back), _within(period)), keys, by)
 
 
 def _costs(period: Period, by: By, months: Sequence[date]) -> list[Select[Any]]:
@@ -175,8 +176,7 @@ def _cost(
     keys = _key(period, by, months, account, session_id)
     sums = (_sum(is_fee, signed).label("fee"), _sum(~is_fee, signed).label("disputed"))
     columns = entries.with_only_columns(*keys, _L.currency, *sums, maintain_column_froms=True)
-    statement = columns.outerjoin(Payment, Payment.id == _L.payment_id)
-    return _named(statement.where(cost, _within(period)), keys, by, session_id)
+    return _summed(columns.where(cost, _within(period)), keys, by)
 
 
 def _parts(period: Period) -> Select[Any]:
