@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
@@ -19,6 +19,7 @@ from ..integrations.payments import Checkout, CheckoutStatus
 from ..models import Order, OrderItem, Payment
 from ..rules import holds
 from ..rules.statuses import PAYMENT_MOVES, UNSETTLED, OrderStatus, PaymentStatus, sources
+from ..transaction import connection_of
 from . import audit, baskets, cases, items, ledger, letters, order_lines, orders, promotions, refunds, releasing
 from .attempts import Attempt
 from .writes import moved
@@ -78,7 +79,12 @@ def _expired(db: Session, order: Order, actor: str, now: datetime, end: bool) ->
 
 def _may_still_be_paid(db: Session, order: Order) -> bool:
     """Word of an attempt that ended long ago frees nothing while a newer one is open (promise 10)."""
-    return db.execute(select(Payment.id).where(Payment.order_id == order.id, Payment.status.in_(UNSETTLED))).first() is not None
+    return connection_of(db).execute(_UNSETTLED, {"order_id": order.id}).first() is not None
+
+
+_UNSETTLED = select(Payment.id).where(
+    Payment.order_id == bindparam("order_id"), or_(*(Payment.status == status for status in sorted(UNSETTLED)))
+)
 
 
 def _capture(db: Session, attempt: Attempt, checkout: Checkout, actor: str, now: datetime) -> Applied:

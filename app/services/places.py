@@ -5,7 +5,7 @@ Each function is a single guarded UPDATE, so no interleaving can take a place th
 
 from __future__ import annotations
 
-from sqlalchemy import case, update
+from sqlalchemy import Integer, bindparam, case, update
 from sqlalchemy.orm import Session
 
 from ..models import ClubSession
@@ -39,15 +39,16 @@ def take_past_capacity(db: Session, club_session_id: int, places: int) -> bool:
 
 def release(db: Session, club_session_id: int, places: int) -> None:
     """Give places back; what is overbooked shrinks first. Raises when more is given back than was taken."""
-    after = _C.places_taken - places
-    done = changed(
-        db,
-        update(_C)
-        .where(_C.id == club_session_id, after >= 0)
-        .values(places_taken=after, overbooked=case((after > _C.capacity, after - _C.capacity), else_=0)),
-    )
-    if not done:
+    if not changed(db, _RELEASE, {"of_row": club_session_id, "fewer": places}):
         raise AssertionError(f"club session {club_session_id} gave back more places than were taken")
+
+
+_LEFT = _C.places_taken - bindparam("fewer", type_=Integer)
+_RELEASE = (
+    update(_C)
+    .where(_C.id == bindparam("of_row"), _LEFT >= 0)
+    .values(places_taken=_LEFT, overbooked=case((_C.capacity < _LEFT, _LEFT - _C.capacity), else_=0))
+)
 
 
 def join_waitlist(db: Session, club_session_id: int, places: int) -> bool:

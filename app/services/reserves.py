@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from ..models import ClubSession, Registration
@@ -25,11 +25,8 @@ def roll(db: Session, club_session: ClubSession, freed: int, free: int, actor: s
     """
     if min(freed, free) <= 0:
         return 0
-    line = select(Registration).where(
-        Registration.club_session_id == club_session.id, Registration.status == RegistrationStatus.IN_RESERVE
-    )
     served = 0
-    for registration in db.execute(line.order_by(Registration.reserved_at, Registration.id)).scalars().all():
+    for registration in db.execute(_IN_RESERVE, {"club_session_id": club_session.id}).scalars().all():
         if min(freed, free) <= 0:
             break
         if registration.places > free:
@@ -39,6 +36,15 @@ def roll(db: Session, club_session: ClubSession, freed: int, free: int, actor: s
         offer(db, club_session, registration, actor, now, rolled=True)
         freed, free, served = freed - registration.places, free - registration.places, served + 1
     return served
+
+
+_IN_RESERVE = (
+    select(Registration)
+    .where(
+        Registration.club_session_id == bindparam("club_session_id"), Registration.status == RegistrationStatus.IN_RESERVE
+    )
+    .order_by(Registration.reserved_at, Registration.id)
+)
 
 
 def offer(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
@@ -27,9 +27,7 @@ def deal(db: Session, club_session_id: int, actor: str, *, freed: int = 0) -> in
     ``freed``: places that somebody gave up in this transaction. What of them nobody waits for goes to the applicants in reserve.
     A group is served whole or not at all; who does not fit is passed over with the reason on the record and keeps their turn.
     """
-    statement = select(ClubSession).where(ClubSession.id == club_session_id).with_for_update()
-    club_session = db.execute(statement.execution_options(populate_existing=True)).scalar_one()
-    now = clock.now()
+    club_session, now = db.execute(_LOCKED, {"club_session_id": club_session_id}).scalar_one(), clock.now()
     free = club_session.capacity - club_session.places_taken
     if free <= 0 or not (club_session.waitlist_taken or freed):
         return 0
@@ -46,6 +44,10 @@ def deal(db: Session, club_session_id: int, actor: str, *, freed: int = 0) -> in
         if left == 0:
             break
     return served + reserves.roll(db, club_session, freed - (free - left), left, actor, now)
+
+
+_LOCKED = select(ClubSession).where(ClubSession.id == bindparam("club_session_id")).with_for_update()
+_LOCKED = _LOCKED.execution_options(populate_existing=True)
 
 
 def line(db: Session, club_session_id: int) -> list[Registration]:
