@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..extensions import Base
@@ -44,6 +45,8 @@ class Payment(Base):
     amount_cents: Mapped[int]
     captured_cents: Mapped[int] = mapped_column(default=0)
     """What Stripe says it took; equals ``amount_cents``, less a promotion code's discount, unless a case is open."""
+    disputed_cents: Mapped[int] = mapped_column(default=0, server_default="0")
+    """What a bank holds back of it in a dispute, or has taken back; 0 once that is won."""
     fee_cents: Mapped[int | None]
     """What Stripe kept for itself, known once reconciled."""
     currency: Mapped[Currency]
@@ -55,6 +58,11 @@ class Payment(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None] = mapped_column(sa.Text)
     created_at: Mapped[CreatedAt]
+
+    @hybrid_property
+    def here_cents(self) -> int:
+        """What was taken and is not in a bank's hands: all that could go back. In a query it is SQL."""
+        return self.captured_cents - self.disputed_cents
 
 
 class Refund(Base):

@@ -92,7 +92,7 @@ def one(case_id: int, currency: str) -> CaseView | None:
         currency=line.detail.get("currency") or (payment.currency if payment else None) or currency,
         cents=_cents(line, payment, refund),
         order_cents=facts.total_cents if facts else None,
-        left_cents=max(0, payment.captured_cents - int(facts.back)) if payment and facts else 0,
+        left_cents=max(0, payment.here_cents - int(facts.back)) if payment and facts else 0,
         payment_intent_id=(payment.payment_intent_id if payment else None) or line.detail.get("payment_intent"),
         checkout_id=(payment.checkout_id if payment else None) or line.detail.get("checkout"),
         refund_error=refund.last_error if refund else None,

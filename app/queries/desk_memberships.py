@@ -55,7 +55,7 @@ def refundable(membership_id: int) -> int:
     price = OrderItem.unit_amount_cents * OrderItem.quantity
     rows: list[Row[Any]] = list(
         db.session.execute(
-            select(price, Payment.captured_cents, back.scalar_subquery())
+            select(price, Payment.here_cents, back.scalar_subquery())
             .join(Membership, Membership.order_item_id == OrderItem.id)
             .join(Payment, Payment.order_id == OrderItem.order_id)
             .where(Membership.id == membership_id, Payment.status == PaymentStatus.SUCCEEDED)

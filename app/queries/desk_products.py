@@ -125,7 +125,7 @@ def refundable(item_id: int) -> int:
     price = OrderItem.unit_amount_cents * OrderItem.quantity - of_line.scalar_subquery()
     back = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(Refund.payment_id == Payment.id, live)
     rows = db.session.execute(
-        select(price, Payment.captured_cents, back.scalar_subquery())
+        select(price, Payment.here_cents, back.scalar_subquery())
         .join(Payment, Payment.order_id == OrderItem.order_id)
         .where(OrderItem.id == item_id, Payment.status == PaymentStatus.SUCCEEDED)
         .order_by(Payment.id)

@@ -107,7 +107,7 @@ class RegistrationPage:
     @property
     def left_cents(self) -> int:
         """The most that can still be refunded of what was paid for this booking."""
-        left = sum(refundable_cents(payment.captured_cents, self._back(payment)) for payment in self.payments)
+        left = sum(refundable_cents(payment.here_cents, self._back(payment)) for payment in self.payments)
         return min(left, refundable_cents(self.r.amount_paid_cents, self.refunded_cents))
 
     def back(self, cents: int) -> Back:

@@ -112,6 +112,8 @@ class OrderView:
     payment: PaymentStatus | None
     checkout_url: str | None
     captured_cents: int
+    disputed: bool
+    """The buyer's bank has claimed money for it back."""
     items: Sequence[ItemView]
     refunds: Sequence[RefundView]
     refunds_elsewhere: Sequence[RefundView]
@@ -176,6 +178,7 @@ def page(token: str) -> OrderView | None:
         payment=last.status if last else None,
         checkout_url=last.checkout_url if last and last.status is PaymentStatus.OPEN else None,
         captured_cents=sum(p.captured_cents for p in payments),
+        disputed=any(p.disputed_cents for p in payments),
         items=_items(order.id),
         refunds=sent_back,
         refunds_elsewhere=elsewhere,

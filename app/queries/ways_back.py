@@ -28,7 +28,7 @@ _LEFT_OF = (
         OrderItem.registration_id,
         Payment.provider,
         (OrderItem.unit_amount_cents * OrderItem.quantity - _OF_LINE).label("line"),
-        (Payment.captured_cents - _OF_PAYMENT).label("payment"),
+        (Payment.here_cents - _OF_PAYMENT).label("payment"),
     )
     .join(Payment, Payment.order_id == OrderItem.order_id)
     .where(OrderItem.registration_id.in_(bindparam("bookings", expanding=True)), Payment.status == PaymentStatus.SUCCEEDED)

@@ -47,9 +47,9 @@ def after_change(terms: Terms, starts_at: datetime, agreed_at: datetime, changed
     return Terms(RefundPolicy.FULL, starts_at)
 
 
-def refundable_cents(captured_cents: int, promised_cents: int) -> int:
-    """What is left to refund: captured minus every refund not failed (promise 4); never below 0."""
-    return max(0, captured_cents - promised_cents)
+def refundable_cents(here_cents: int, promised_cents: int) -> int:
+    """What is left to refund: captured and not in a bank's hands, minus every refund not failed (promise 4); never below 0."""
+    return max(0, here_cents - promised_cents)
 
 
 def next_look_at(created_at: datetime, now: datetime) -> datetime:

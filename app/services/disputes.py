@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..integrations.payments import Dispute
@@ -32,7 +32,20 @@ def record(db: Session, dispute: Dispute, actor: str) -> None:
     if kind := kinds.get(dispute.status, "dispute_opened"):
         name = key if kind == "dispute_opened" else f"{key}:lost"
         cases.open_case(db, name, kind, order_id=payment.order_id, payment_id=payment.id, dispute=dispute.id, cents=cents)
+    db.execute(_HELD, {"payment_id": payment.id})
     audit.record(db, actor, f"dispute_{dispute.status}", "order", payment.order_id, payment=payment.id, cents=cents)
+
+
+_L = LedgerEntry
+_SIGNED = case((_L.debit_account == ledger.DISPUTES, _L.amount_cents), else_=-_L.amount_cents)
+_ITS = (_L.payment_id == bindparam("payment_id"), or_(_L.debit_account == ledger.DISPUTES, _L.credit_account == ledger.DISPUTES))
+_HELD = (
+    update(Payment)
+    .where(Payment.id == bindparam("payment_id"))
+    .values(disputed_cents=select(func.coalesce(func.sum(_SIGNED), 0)).where(*_ITS).scalar_subquery())
+    .execution_options(synchronize_session=False)
+)
+"""What the books say that banks hold of a payment, whatever order the news of its disputes came in."""
 
 
 def _decided(db: Session, dispute_id: str) -> bool:

@@ -94,11 +94,11 @@ def record_by_hand(db: Session, refund_id: int, actor: str, means: str | None = 
 
 
 def left_to_refund(db: Session, payment: Payment) -> int:
-    """Captured minus every refund that has not failed, in minor units."""
+    """What a bank has not claimed back, minus every refund that has not failed, in minor units."""
     promised = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(
         Refund.payment_id == payment.id, Refund.status != RefundStatus.FAILED
     )
-    return refundable_cents(payment.captured_cents, db.execute(promised).scalar_one())
+    return refundable_cents(payment.here_cents, db.execute(promised).scalar_one())
 
 
 def send_due_refunds(limit: int = 50) -> int:

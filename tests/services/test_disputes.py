@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.models import AuditEntry, Case, StripeEvent
-from app.services import health_check, reconciling
+from app.models import AuditEntry, Case, Refund, StripeEvent
+from app.rules.statuses import RefundStatus
+from app.services import cancelling, health_check, reconciling
 from tests.support.booking import balances, begin, event, payments_of, receive, states, work
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session
 from tests.support.rows import all_of, count_of, the
+from tests.support.settings import SITE_URL
 
 PAID = ("paid", "registered", ["succeeded"])
 
@@ -80,6 +82,7 @@ def test_any_order_of_the_same_events_ends_in_the_same_state(
         receive(told[number])
     held = {"stripe:clearing": 1200} if verdict == "won" else {"disputes": 1200}
     assert balances() == {**held, "revenue:registration": -1200}
+    assert payments_of(paid)[0].disputed_cents == (0 if verdict == "won" else 1200)
     assert [case.kind for case in all_of(Case) if case.closed_at is None] == (["dispute_lost"] if verdict == "lost" else [])
 
 
@@ -125,3 +128,20 @@ def test_dispute_of_another_apps_payment_is_not_kept(app: Flask, stripe_simulato
     dispute = stripe_simulator.control.dispute(payments_of(paid)[0].payment_intent_id)
     receive(event("charge.dispute.created", {**dispute, "payment_intent": "pi_of_somebody_else"}))
     assert the(StripeEvent, type="charge.dispute.created").processed_at is not None and all_of(Case) == []
+
+
+@pytest.mark.parametrize(("end", "back_cents"), [(None, 0), ("lost", 0), ("won", 1200)])
+def test_what_a_bank_has_claimed_back_goes_back_no_second_time(
+    app: Flask, stripe_simulator: Any, paid: str, end: str | None, back_cents: int
+) -> None:
+    dispute = opened(stripe_simulator, paid)
+    if end is not None:
+        stripe_simulator.control.close_dispute(dispute, end)
+    stripe_simulator.deliver()
+    page = app.test_client().get(f"/orders/{paid}", base_url=SITE_URL).text
+    assert ("You get NZ$12.00 back" in page) is bool(back_cents)
+    assert ("Your bank has claimed this payment back" in page) is not bool(back_cents)
+    assert cancelling.cancel_order(paid) == back_cents
+    work()
+    assert [refund.status for refund in all_of(Refund)] == ([RefundStatus.SUCCEEDED] if back_cents else [])
+    assert not count_of(Case, kind="refund_failed")
