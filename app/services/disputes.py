@@ -6,14 +6,16 @@ from sqlalchemy import bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..integrations.payments import Dispute
-from ..models import Case, LedgerEntry, Payment
-from . import audit, cases, ledger
+from ..models import Case, LedgerEntry, OrderItem, Payment, Registration
+from ..rules.statuses import ENDED as ENDED_BOOKINGS
+from . import audit, cases, ledger, paying_back
 
 ENDED = ("won", "lost")
 
 
 def record(db: Session, dispute: Dispute, actor: str) -> None:
-    """Book what the dispute holds back, or what comes back when it is won; open a case when it opens and when it is lost."""
+    """Book what the dispute holds back, or what comes back when it is won; open a case when it opens and when it is lost, and
+    when it is won after something was given up for which nothing could go back."""
     if dispute.payment_intent_id is None:
         return
     payment = db.execute(select(Payment).where(Payment.payment_intent_id == dispute.payment_intent_id)).scalar_one_or_none()
@@ -26,6 +28,10 @@ def record(db: Session, dispute: Dispute, actor: str) -> None:
     if dispute.status == "won":
         ledger.book(db, f"{key}:won", ledger.CLEARING, ledger.DISPUTES, cents, currency, payment_id=payment.id)
         cases.close_by_key(db, key, "won")
+        if _gave_nothing_back(db, payment, f"{key}:held"):
+            cases.open_case(
+                db, f"{key}:won", "dispute_won", order_id=payment.order_id, payment_id=payment.id, dispute=dispute.id, cents=cents
+            )
     elif dispute.status == "lost":
         cases.close_by_key(db, key, "lost")
     kinds = {"won": None, "lost": "dispute_lost"}
@@ -34,6 +40,17 @@ def record(db: Session, dispute: Dispute, actor: str) -> None:
         cases.open_case(db, name, kind, order_id=payment.order_id, payment_id=payment.id, dispute=dispute.id, cents=cents)
     db.execute(_HELD, {"payment_id": payment.id})
     audit.record(db, actor, f"dispute_{dispute.status}", "order", payment.order_id, payment=payment.id, cents=cents)
+
+
+def _gave_nothing_back(db: Session, payment: Payment, held_key: str) -> bool:
+    """Whether a booking of its order was given up, or made cheaper, while the bank held the money: nothing could go back then."""
+    since = select(LedgerEntry.created_at).where(LedgerEntry.entry_key == held_key).scalar_subquery()
+    ours = select(OrderItem.registration_id).where(OrderItem.order_id == payment.order_id)
+    changed = select(Registration).where(Registration.id.in_(ours), Registration.updated_at >= since)
+    return any(
+        paying_back.kept_cents(db, booking) > (0 if booking.status in ENDED_BOOKINGS else booking.price_cents)
+        for booking in db.execute(changed).scalars().all()
+    )
 
 
 _L = LedgerEntry

@@ -145,3 +145,18 @@ def test_what_a_bank_has_claimed_back_goes_back_no_second_time(
     work()
     assert [refund.status for refund in all_of(Refund)] == ([RefundStatus.SUCCEEDED] if back_cents else [])
     assert not count_of(Case, kind="refund_failed")
+
+
+@pytest.mark.parametrize("gave_up", [True, False])
+def test_dispute_that_is_won_after_the_place_was_given_up_comes_back_to_the_desk(
+    app: Flask, clock: FakeClock, stripe_simulator: Any, paid: str, gave_up: bool
+) -> None:
+    dispute = opened(stripe_simulator, paid)
+    stripe_simulator.deliver()
+    clock.advance(minutes=1)
+    if gave_up:
+        assert cancelling.cancel_order(paid) == 0
+    stripe_simulator.control.close_dispute(dispute, "won")
+    stripe_simulator.deliver()
+    assert [case.kind for case in all_of(Case) if case.closed_at is None] == (["dispute_won"] if gave_up else [])
+    assert reconciling.reconcile().difference_cents == 0

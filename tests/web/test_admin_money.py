@@ -231,6 +231,7 @@ KINDS: list[tuple[str, bool, Callable[[], dict[str, object]], str, str]] = [
     ("books_differ", True, lambda: {"stripe_cents": 1100, "ledger_cents": 1200}, "Stripe’s books say NZ$11.00 and ours", "close"),
     ("dispute_opened", True, lambda: {"dispute": "dp_1", "cents": 1200}, "asked their bank to take NZ$12.00 back", "close"),
     ("dispute_lost", True, lambda: {"dispute": "dp_1", "cents": 1200}, "NZ$12.00 is gone", "close"),
+    ("dispute_won", True, lambda: {"dispute": "dp_1", "cents": 1200}, "NZ$12.00 is here again", "close"),
     ("event_unmatched", False, lambda: {"event": "evt_1", "type": "x"}, "a message about something of ours", "close"),
     ("mail_failed", True, lambda: {"email": owe_mail("no@club.example", failed=True)}, "to no@club.example could not", "close"),
     ("payment_used_twice", True, dict, "The same payment came back for a second order", "close"),

@@ -178,6 +178,7 @@ CASES = {
     "books_differ": _("Our books and Stripe’s differ"),
     "dispute_opened": _("A cardholder disputes a payment"),
     "dispute_lost": _("A dispute was lost"),
+    "dispute_won": _("A dispute was won, and money may be owed"),
     "event_unmatched": _("A message from Stripe that we cannot place"),
     "mail_failed": _("An e-mail that could not be delivered"),
     "payment_used_twice": _("One payment, used for two orders"),
