@@ -60,7 +60,7 @@ class Settings:
     redis_url: str = ""
     trusted_proxies: int = 0
     metrics_token: str = ""
-    checkouts_at_once: int = 24
+    checkouts_at_once: int = 12
     files_dir: str = str(INSTANCE / "files")
     file_megabytes: int = 100
     whatsapp_token: str = field(default="", repr=False)
@@ -135,7 +135,7 @@ def from_environment(environ: Mapping[str, str] | None = None, *, development: b
         redis_url=env.get("REDIS_URL", ""), files_dir=_files_dir(env.get("FILES_DIR", "")),
         trusted_proxies=_integer(env, "TRUSTED_PROXIES", 0, 0, 10),
         metrics_token=env.get("METRICS_TOKEN", ""),
-        checkouts_at_once=_integer(env, "CHECKOUTS_AT_ONCE", 24, 1, 1000),
+        checkouts_at_once=_integer(env, "CHECKOUTS_AT_ONCE", 12, 1, 1000),
         file_megabytes=_integer(env, "FILE_MEGABYTES", 100, 1, 2000),
         development=development, checkout_origins=_origins(env.get("CHECKOUT_ORIGINS", ""), base), **_whatsapp(env),
     )  # fmt: skip

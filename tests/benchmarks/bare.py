@@ -71,6 +71,7 @@ def engine_on(url: str, clients: int = 5) -> sa.Engine:
         sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     with engine.begin() as db:
         db.execute(sa.text("CREATE TABLE IF NOT EXISTS bare_bookings (email VARCHAR(254))"))
+    engine.dispose()  # workers are forked from here, and two of them must not share a connection
     return engine
 
 

@@ -21,8 +21,10 @@ from tests.processes.house import children_of, end, free_port
 from tests.support.database import ROOT
 from tests.support.settings import SECRET_KEY, STRIPE_KEY, WEBHOOK_SECRET
 
-WORKERS, THREADS = 2, 32
+WORKERS, THREADS = 2, 16
 LONGEST = 60.0
+SETTLED = 1.0
+"""Seconds after the first worker's first answer until all of them take their share of the connections."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,9 @@ def gunicorn(
     with _process(command, environment, directory) as process:
         url = f"http://127.0.0.1:{port}"
         _wait_for(url + ready, directory)
-        yield Server(url, process.pid, time.perf_counter() - began)
+        server = Server(url, process.pid, time.perf_counter() - began)
+        time.sleep(SETTLED)
+        yield server
 
 
 @contextmanager
