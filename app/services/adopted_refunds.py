@@ -57,6 +57,22 @@ def adopt(db: Session, payment: Payment, answer: ProviderRefund) -> None:
     refunds.record(db, refund_id, answer, audit.STRIPE)
 
 
+def adopt_news(db: Session, payment: Payment, answer: ProviderRefund) -> bool:
+    """Adopt what a message says of a refund; False when it, or what we know of another, is out of date.
+
+    Stripe never sends back more than was paid: if both were so, one has been turned back since. Which one, later news tells, or
+    the comparison, which asks how each stands now.
+    """
+    orders.lock(db, payment.order_id)
+    at_stripe = (Refund.provider_ref.is_not(None), Refund.status.in_([RefundStatus.PENDING, RefundStatus.SUCCEEDED]))
+    others = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(Refund.payment_id == payment.id, *at_stripe)
+    failed = refunds.STATUSES.get(answer.status) is RefundStatus.FAILED
+    if not failed and int(db.execute(others).scalar_one()) + answer.amount_cents > payment.captured_cents:
+        return False
+    adopt(db, payment, answer)
+    return True
+
+
 @retried
 def take(answer: ProviderRefund) -> bool:
     """Bring us in line with a refund at Stripe: its state here, or a row of ours when it was made elsewhere; True if news."""

@@ -137,7 +137,8 @@ def _refund(db: Session, event: Event) -> None:
         return
     payment = _payment_of(db, event.refund.payment_intent_id)
     if payment is not None:
-        adopted_refunds.adopt(db, payment, event.refund)
+        if not adopted_refunds.adopt_news(db, payment, event.refund):
+            raise Unmatched("a refund of more than is left of its payment: this message or another is out of date")
     elif _not_yet_known(db, event):
         raise Unmatched("a refund of a payment that we have not heard of yet")
 

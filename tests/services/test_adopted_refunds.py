@@ -8,12 +8,13 @@ import pytest
 from flask import Flask
 
 from app.extensions import db
-from app.models import AuditEntry, Case, ClubSession, Membership, OrderItem, Payment, Refund, Registration
+from app.models import AuditEntry, Case, ClubSession, Membership, OrderItem, Payment, Refund, Registration, StripeEvent
 from app.queries import desk_ending, desk_sessions, orders
 from app.rules.refusals import InvalidInput
-from app.rules.statuses import ItemKind, PaymentState
-from app.services import adopted_refunds, cancelling, checkout, ending, health_check, paying_back, reconciling
-from tests.support.booking import balances, begin, mails, order_of, pay_late, payments_of, states, work
+from app.rules.statuses import ItemKind, PaymentState, RefundStatus
+from app.services import adopted_refunds, cancelling, checkout, ending, health_check, paying_back, reconciling, stripe_inbox
+from app.services.stripe_inbox import Received
+from tests.support.booking import balances, begin, event, mails, order_of, pay_late, payments_of, receive, states, work
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session, make_plan
 from tests.support.rows import all_of, count_of, the
@@ -191,3 +192,30 @@ def test_whole_order_refunded_at_stripe_counts_in_the_sessions_figures_and_is_no
     assert figures is not None and (figures.tally.refunded_cents, figures.tally.kept_cents) == (800, 0)
     assert ending_it is not None and (ending_it.refunds, ending_it.refund_cents) == (0, 0)
     assert paying_back.kept_cents(db.session(), the(Registration)) == 0
+
+
+@pytest.mark.parametrize("told_at_last", [True, False])
+def test_late_news_of_a_refund_that_a_bank_turned_back_is_not_believed_beside_the_one_that_went(
+    app: Flask, clock: FakeClock, stripe_simulator: Any, told_at_last: bool
+) -> None:
+    """Made in the dashboard and turned back while no message came; then ours went, and only then the first one's is told."""
+    token = begin(make_club_session())
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    stale = stripe_simulator.control.refund(payments_of(token)[0].payment_intent_id)
+    turned_back = stripe_simulator.control.fail_refund(stale["id"])
+    stripe_simulator.control.drop(None)
+    assert cancelling.cancel_order(token) == 1200
+    work()
+    assert receive(event("refund.created", stale)) is Received.KEPT
+    assert [(row.amount_cents, row.status) for row in all_of(Refund)] == [(1200, RefundStatus.SUCCEEDED)]
+    if told_at_last:
+        assert receive(event("refund.failed", turned_back)) is Received.PROCESSED
+    else:
+        reconciling.reconcile()
+    clock.advance(hours=1)
+    stripe_inbox.retry_unprocessed()
+    assert [row.status for row in all_of(Refund)] == [RefundStatus.SUCCEEDED, RefundStatus.FAILED]
+    assert count_of(StripeEvent, processed_at=None) == 0
+    assert set(balances()) <= {"stripe:clearing", "fees:stripe"}, "nothing is earned and nothing is owed"
+    assert reconciling.reconcile().difference_cents == 0 and health_check.findings() == []
