@@ -44,21 +44,22 @@ def two_want_the_last_one(story: Told) -> None:
     story.end()
 
 
-def nobody_pays_for_it(story: Told) -> None:
+def the_next_has_it(story: Told) -> None:
+    """The first does not pay in time, and the second does."""
     shop_with_one(story)
     order(story, 0)
     story.work(minutes=31)
     order(story, 1)
     story.pay(1)
+
+
+def nobody_pays_for_it(story: Told) -> None:
+    the_next_has_it(story)
     story.end()
 
 
 def paid_after_the_last_one_went(story: Told) -> None:
-    shop_with_one(story)
-    order(story, 0)
-    story.work(minutes=31)
-    order(story, 1)
-    story.pay(1)
+    the_next_has_it(story)
     story.did("paid late", lambda: paid_late(story))
     story.did("deliver", story.world.deliver)
     story.end()
