@@ -27,7 +27,7 @@ from tests.support.hosting import make_draft
 from tests.support.rows import all_of, the
 from tests.support.settings import SITE_URL
 from tests.support.shop import PDF, begin_product, make_course, purchase_of
-from tests.support.source import tell
+from tests.support.source import assert_none
 
 ROLES = {f"role:{role}": role for role in Role}
 MAY_DECLARE = {
@@ -200,12 +200,12 @@ def world(sqlite_app: Flask, stripe_simulator: Any) -> World:
 
 
 def test_every_route_declares_what_its_place_allows(sqlite_app: Flask) -> None:
-    tell(undeclared(sqlite_app), "A route is opened on purpose: declare who may use it, and where such routes stand.")
+    assert_none(undeclared(sqlite_app), "A route is opened on purpose: declare who may use it, and where such routes stand.")
 
 
 @pytest.mark.parametrize("person", PERSONS)
 def test_each_route_lets_in_whom_it_declares_and_nobody_else(sqlite_app: Flask, world: World, person: str) -> None:
-    tell(faults(sqlite_app, world, person), "Only those who may, see (promise 12).")
+    assert_none(faults(sqlite_app, world, person), "Only those who may, see (promise 12).")
 
 
 @pytest.mark.parametrize("path", ["/account", "/account/data.json", "/account/card", "/account/settings"])

@@ -15,7 +15,7 @@ from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 
 from app.extensions import csrf
-from tests.support.source import Source, sources, tell
+from tests.support.source import Source, assert_none, sources
 
 Name = tuple[str, str]
 """A function: its module and its name there."""
@@ -92,17 +92,21 @@ def writing_on_get(app: Flask, graph: dict[Name, set[Name]]) -> list[str]:
 
 
 def test_each_post_of_the_desk_leaves_an_entry_on_the_record(sqlite_app: Flask) -> None:
-    tell(without_record(sqlite_app, references(sources("app"))), "Who did what is on the record, whatever it was (promise 7).")
+    assert_none(
+        without_record(sqlite_app, references(sources("app"))), "Who did what is on the record, whatever it was (promise 7)."
+    )
     assert sum("POST" in methods for _name, methods, _view in views(sqlite_app).values()) >= 25
 
 
 def test_no_page_of_the_desk_that_is_only_looked_at_writes(sqlite_app: Flask) -> None:
-    tell(writing_on_get(sqlite_app, references(sources("app"))), "GET changes nothing: mail scanners follow links.")
+    assert_none(writing_on_get(sqlite_app, references(sources("app"))), "GET changes nothing: mail scanners follow links.")
 
 
 def test_each_post_of_the_desk_asks_for_a_role_and_for_the_forms_token(sqlite_app: Flask) -> None:
     posts = {endpoint: view for endpoint, (_name, methods, view) in views(sqlite_app).items() if "POST" in methods}
-    tell([e for e, view in posts.items() if not getattr(view, "muster_permission", "").startswith("role:")], "A role, declared.")
+    assert_none(
+        [e for e, view in posts.items() if not getattr(view, "muster_permission", "").startswith("role:")], "A role, declared."
+    )
     exempt = {f"{view.__module__}.{view.__name__}" for view in posts.values()} & csrf._exempt_views
     assert isinstance(csrf, CSRFProtect) and not exempt and "admin" not in csrf._exempt_blueprints
 

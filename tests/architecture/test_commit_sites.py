@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.source import ROOT, Function, Source, called, sources, tell
+from tests.support.source import ROOT, Function, Source, assert_none, called, sources
 
 ENDS = frozenset({"commit", "rollback", "begin", "begin_nested", "commit_prepared"})
 COMMIT_POINT = "app/transaction.py"
@@ -88,11 +88,13 @@ def network_inside(files: list[Source], exempt: set[str]) -> list[str]:
 
 
 def test_only_the_commit_point_commits_or_rolls_back() -> None:
-    tell(commit_sites(ours()), "One file commits, so that mail, audit and state are saved together or not at all (DESIGN §4).")
+    assert_none(
+        commit_sites(ours()), "One file commits, so that mail, audit and state are saved together or not at all (DESIGN §4)."
+    )
 
 
 def test_only_services_open_transactions() -> None:
-    tell(openers(ours()), "A use case is the unit that is all or nothing: only services open transactions (DESIGN §4).")
+    assert_none(openers(ours()), "A use case is the unit that is all or nothing: only services open transactions (DESIGN §4).")
 
 
 def test_gateway_and_mailer_refuse_an_open_transaction() -> None:
@@ -100,12 +102,14 @@ def test_gateway_and_mailer_refuse_an_open_transaction() -> None:
     exempt = without_network(protocol)
     assert {"checkout_params", "verify_event"} <= exempt
     why = "A call that waits while rows are locked stops everybody, and its effect cannot be rolled back (DESIGN §4)."
-    tell(unguarded(gateway, exempt) + unguarded(mailer, set()), why)
+    assert_none(unguarded(gateway, exempt) + unguarded(mailer, set()), why)
 
 
 def test_no_service_calls_the_network_inside_a_transaction() -> None:
     (protocol,) = sources("app/integrations/payments.py")
-    tell(network_inside(ours(), without_network(protocol)), "Intent, network, result: commit the intent first (DESIGN §4).")
+    assert_none(
+        network_inside(ours(), without_network(protocol)), "Intent, network, result: commit the intent first (DESIGN §4)."
+    )
 
 
 def test_services_reach_the_network_through_the_doors() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.source import Source, sources, tell
+from tests.support.source import Source, assert_none, sources
 
 GROUND = (
     "config", "extensions", "transaction", "clock", "jobs", "logs", "measures", "scan_results", "worker_counts", "worker_slots",
@@ -98,15 +98,15 @@ def forbidden_outside(files: list[Source]) -> list[str]:
 
 
 def test_imports_go_down_only() -> None:
-    tell(going_up(sources("app")), "Imports go down only: what is below must not know what is above it (DESIGN §4).")
+    assert_none(going_up(sources("app")), "Imports go down only: what is below must not know what is above it (DESIGN §4).")
 
 
 def test_blueprints_do_not_know_each_other() -> None:
-    tell(crossing_blueprints(sources("app")), "The web is sliced by audience: blueprints share services, not each other.")
+    assert_none(crossing_blueprints(sources("app")), "The web is sliced by audience: blueprints share services, not each other.")
 
 
 def test_each_library_is_known_where_it_belongs() -> None:
-    tell(forbidden_outside(sources("app")), "A library that is known in one place can be replaced there.")
+    assert_none(forbidden_outside(sources("app")), "A library that is known in one place can be replaced there.")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.support.source import Source, called, sources, tell
+from tests.support.source import Source, assert_none, called, sources
 
 COUNTERS = ("places_taken", "waitlist_taken", "overbooked", "stock_taken")
 WRITER = "app/services/places.py"
@@ -64,7 +64,7 @@ def _name(key: ast.expr | None) -> str | None:
 
 def test_counters_have_one_writer() -> None:
     why = "Places are taken by one guarded statement in one module; a second writer could oversell (promise 1)."
-    tell(writers(sources("app")), why)
+    assert_none(writers(sources("app")), why)
 
 
 @pytest.mark.parametrize("path", WRITERS)

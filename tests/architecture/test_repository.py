@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.source import ROOT, tell
+from tests.support.source import ROOT, assert_none
 
 THIS = "tests/architecture/test_repository.py"
 MACHINE = re.compile(r"(?<![\w.])/(?:work|root|home|Users|private/var)/\w|(?<![\w.])/tmp/\w|[A-Z]:\\Users\\")
@@ -44,18 +44,18 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
     for name in files():
         if name != THIS:
             found += faults(name, (ROOT / name).read_bytes().decode("utf-8", "replace"))
-    tell(found, "The repository works wherever it is cloned, from whichever registry (STACK).")
+    assert_none(found, "The repository works wherever it is cloned, from whichever registry (STACK).")
 
 
 def test_no_file_is_too_large_to_have_been_written() -> None:
     found = [f"{name}: {size} bytes" for name in files() if (size := (ROOT / name).stat().st_size) > LARGEST]
-    tell(found, "Frameworks, data sets and databases are not kept in the repository.")
+    assert_none(found, "Frameworks, data sets and databases are not kept in the repository.")
 
 
 def test_nothing_generated_is_kept() -> None:
     kept = re.compile(r"(^|/)(__pycache__|node_modules|instance|\.venv|dist)/|\.(pyc|sqlite3?|db|log)$")
     found = [name for name in files() if kept.search(name) and name != "instance/README.md"]
-    tell(found, "What a program makes is not committed.")
+    assert_none(found, "What a program makes is not committed.")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from app.rules.statuses import Role
 from app.security import by_secret_link, operator, public, signed_by_stripe, signed_in, staff_only
 from tests.support.client import OutsideClient
 from tests.support.settings import SITE_URL
-from tests.support.source import tell
+from tests.support.source import assert_none
 
 STATIC = "static"
 UNSIGNED = "stripe"
@@ -74,15 +74,15 @@ def _instance(converter: type, app: Flask) -> object:
 
 
 def test_every_route_declares_who_may_use_it(sqlite_app: Flask) -> None:
-    tell(without_permission(sqlite_app), "A route without a permission is open to whoever finds it (promise 12).")
+    assert_none(without_permission(sqlite_app), "A route without a permission is open to whoever finds it (promise 12).")
 
 
 def test_addresses_are_kebab_case_with_typed_parts(sqlite_app: Flask) -> None:
-    tell(oddly_addressed(sqlite_app), "Addresses are kebab-case, and each part has a declared type (STYLE §2).")
+    assert_none(oddly_addressed(sqlite_app), "Addresses are kebab-case, and each part has a declared type (STYLE §2).")
 
 
 def test_every_form_needs_the_sites_token(sqlite_app: Flask) -> None:
-    tell(unprotected(sqlite_app), "A form of another site must not act for whoever is signed in here.")
+    assert_none(unprotected(sqlite_app), "A form of another site must not act for whoever is signed in here.")
 
 
 def test_only_the_webhook_takes_posts_without_a_token(sqlite_app: Flask) -> None:

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.support.source import ROOT, Source, sources, tell
+from tests.support.source import ROOT, Source, assert_none, sources
 
 CONFIG = "app/config.py"
 NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
@@ -75,16 +75,16 @@ def test_config_reads_the_contracts_variables() -> None:
 
 def test_readme_names_every_setting() -> None:
     missing = wanted() - in_table((ROOT / "README.md").read_text(encoding="utf-8"))
-    tell(sorted(missing), "The README's table of settings is where an operator looks; these are missing.")
+    assert_none(sorted(missing), "The README's table of settings is where an operator looks; these are missing.")
 
 
 def test_example_file_names_every_setting() -> None:
     missing = wanted() - in_example((ROOT / ".env.example").read_text(encoding="utf-8"))
-    tell(sorted(missing), "`.env.example` is what an operator copies; these are missing.")
+    assert_none(sorted(missing), "`.env.example` is what an operator copies; these are missing.")
 
 
 def test_only_config_reads_the_environment() -> None:
-    tell(readers(sources("app")), "A setting is checked once, at the start, with a sentence that names it.")
+    assert_none(readers(sources("app")), "A setting is checked once, at the start, with a sentence that names it.")
 
 
 def test_undocumented_setting_is_found() -> None:

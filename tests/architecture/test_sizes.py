@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from tests.support.source import Function, Source, lines, sources, tell
+from tests.support.source import Function, Source, assert_none, lines, sources
 
 FILE, FUNCTION, VIEW = 300, 40, 25
 METHODS = frozenset({"route", "get", "post", "put", "patch", "delete"})
@@ -37,16 +37,16 @@ def undocumented(files: list[Source]) -> list[str]:
 
 
 def test_no_file_is_too_long() -> None:
-    tell(too_long(sources("app", "tests", "wsgi.py")), "What does not fit a few screens is not understood (DESIGN §4).")
+    assert_none(too_long(sources("app", "tests", "wsgi.py")), "What does not fit a few screens is not understood (DESIGN §4).")
 
 
 def test_no_function_or_view_is_too_long() -> None:
-    tell(long_functions(sources("app", "wsgi.py")), "A view parses, calls one use case and answers (DESIGN §4).")
+    assert_none(long_functions(sources("app", "wsgi.py")), "A view parses, calls one use case and answers (DESIGN §4).")
 
 
 def test_every_file_says_what_it_promises() -> None:
     files = sources("app", "tests", "migrations", "wsgi.py")
-    tell(undocumented(files), "Each file opens with what it promises and who calls it (STYLE §3).")
+    assert_none(undocumented(files), "Each file opens with what it promises and who calls it (STYLE §3).")
 
 
 def test_long_file_and_function_are_found() -> None:

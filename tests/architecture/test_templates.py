@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from tests.support.source import ROOT, tell
+from tests.support.source import ROOT, assert_none
 
 FOLDERS = ("app/templates", "app/simulator/templates")
 MAIL = "app/templates/emails/"
@@ -51,7 +51,9 @@ def test_no_template_holds_code_or_style() -> None:
     found = []
     for path in templates():
         found += faults(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
-    tell(found, "The Content-Security-Policy refuses inline code, and escaping is what keeps visitors' words from being code.")
+    assert_none(
+        found, "The Content-Security-Policy refuses inline code, and escaping is what keeps visitors' words from being code."
+    )
 
 
 @pytest.mark.parametrize(

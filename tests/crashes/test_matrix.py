@@ -44,21 +44,21 @@ def make(
 @pytest.mark.parametrize("webhooks", [True, False], ids=["webhooks", "silence"])
 @pytest.mark.parametrize("name", MAIN_FLOWS)
 def test_death_at_any_point_is_survived_on_sqlite(name: str, webhooks: bool, make: Maker) -> None:
-    survived(die_everywhere(name, webhooks, make, every=EVERY["sqlite"]))
+    assert_survived(die_everywhere(name, webhooks, make, every=EVERY["sqlite"]))
 
 
 @pytest.mark.databases("sqlite")
 @pytest.mark.parametrize("name", DESK_FLOWS)
 def test_death_at_any_point_of_what_the_desk_does_is_survived_on_sqlite(name: str, make: Maker) -> None:
-    survived(die_everywhere(name, len(name) % 2 == 1, make, every=EVERY["sqlite"]))
+    assert_survived(die_everywhere(name, len(name) % 2 == 1, make, every=EVERY["sqlite"]))
 
 
 @pytest.mark.databases("postgresql")
 @pytest.mark.parametrize("name", FLOWS)
 def test_death_at_any_point_is_survived_on_postgresql(name: str, make: Maker) -> None:
-    survived(die_everywhere(name, len(name) % 2 == 0, make, every=EVERY["postgresql"]))
+    assert_survived(die_everywhere(name, len(name) % 2 == 0, make, every=EVERY["postgresql"]))
 
 
-def survived(tally: Tally) -> None:
+def assert_survived(tally: Tally) -> None:
     print(f"died at {tally.died} of {tally.points} points")
     assert not tally.lost, f"{len(tally.lost)} of {tally.died} deaths were not survived:\n" + "\n".join(tally.lost)

@@ -23,7 +23,7 @@ from tests.support.database import MIGRATIONS, dispose
 from tests.support.factories import make_club_session, make_user
 from tests.support.rows import all_of, count_of
 from tests.support.settings import safe_settings
-from tests.support.source import tell
+from tests.support.source import assert_none
 
 
 def revisions() -> list[str]:
@@ -95,7 +95,7 @@ def from_models(new_database: Callable[..., str]) -> Any:
 
 def test_migrations_make_what_the_models_say(app: Flask, from_models: Engine) -> None:
     assert len(our_tables(db.engine)) == len(Base.metadata.tables)
-    tell(differences(shape(from_models), shape(db.engine)), "The models and the migrations describe one database.")
+    assert_none(differences(shape(from_models), shape(db.engine)), "The models and the migrations describe one database.")
 
 
 def test_alembic_itself_finds_nothing_to_migrate(app: Flask) -> None:

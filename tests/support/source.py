@@ -81,6 +81,6 @@ def lines(node: ast.stmt) -> int:
     return (node.end_lineno or node.lineno) - node.lineno + 1
 
 
-def tell(faults: list[str], why: str) -> None:
+def assert_none(faults: list[str], why: str) -> None:
     """Fail with every fault and the reason for the rule."""
     assert not faults, f"{why}\n- " + "\n- ".join(faults)
