@@ -141,6 +141,7 @@ def test_what_a_bank_has_claimed_back_goes_back_no_second_time(
     page = app.test_client().get(f"/orders/{paid}", base_url=SITE_URL).text
     assert ("You get NZ$12.00 back" in page) is bool(back_cents)
     assert ("Your bank has claimed this payment back" in page) is not bool(back_cents)
+    assert ("for a full refund" in page) is bool(back_cents), "the terms promise nothing that the page takes back below"
     assert cancelling.cancel_order(paid) == back_cents
     work()
     assert [refund.status for refund in all_of(Refund)] == ([RefundStatus.SUCCEEDED] if back_cents else [])
