@@ -11,6 +11,7 @@ import pytest
 from app.models import OutgoingEmail, Product, ProductFile
 from app.rules.statuses import Role
 from tests.journeys.walk import CARD, Walk
+from tests.support.browser import click_through
 from tests.support.factories import PASSWORD, make_user
 from tests.support.rows import the
 from tests.support.shop import PDF, has_access
@@ -72,12 +73,12 @@ def test_course_is_made_sold_read_downloaded_and_paid_back(
     walk.open(next(word for word in text.split() if "/purchases/" in word))
     walk.look("a course that was bought")
     with walk.page.expect_download() as download:
-        walk.follow("Download practice sheet.pdf")
+        walk.link("Download practice sheet.pdf").click()
     assert download.value.suggested_filename == "practice sheet.pdf" and Path(download.value.path()).read_bytes() == PDF
     assert the(ProductFile).downloads == 1
     walk.follow("Begin with page 1")
     walk.look("a page of a course")
-    walk.page.get_by_role("link", name="Next").click()
+    click_through(walk.page.get_by_role("link", name="Next"))
     assert walk.h1 == "The serve" and "Do not hit" in walk.text
     opened = walk.path
     walk.open("/products/serve-like-you-mean-it")
@@ -86,7 +87,7 @@ def test_course_is_made_sold_read_downloaded_and_paid_back(
     sign_in(walk)
     walk.open("/admin/products/serve-like-you-mean-it/buyers")
     walk.look("who bought a course")
-    walk.page.get_by_role("link", name="Refund it").click()
+    click_through(walk.page.get_by_role("link", name="Refund it"))
     walk.fill(reason="Asked by phone")
     walk.look("refunding a course")
     walk.press("Continue")

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from app import clock as app_clock
 from app.rules.statuses import Role
-from tests.support.browser import aside, axe_check, fits, opened
+from tests.support.browser import aside, axe_check, click_through, fits, opened
 from tests.support.factories import PASSWORD, make_club_session, make_user
 from tests.web.desk import book
 
@@ -39,8 +39,8 @@ def sign_in(page: Page, email: str) -> None:
     page.goto("/account/sign-in?next=/admin/")
     page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("button", name="Door: Social badminton").click()
+    click_through(page.get_by_role("button", name="Sign in"))
+    click_through(page.get_by_role("button", name="Door: Social badminton"))
 
 
 def looked_at(page: Page) -> None:
@@ -56,22 +56,22 @@ def test_two_phones_at_the_door(page: Page, chromium: Browser, live_site: str) -
     looked_at(page)
     with opened(chromium, live_site) as other:
         sign_in(other, "staff@club.example")
-        page.get_by_role("button", name="Tick in Chloe Le Fevre-Montgomery").click()
+        click_through(page.get_by_role("button", name="Tick in Chloe Le Fevre-Montgomery"))
         assert "3 of 20 in" in page.inner_text("main")
         looked_at(page)
-        other.get_by_role("button", name="Tick in Chloe Le Fevre-Montgomery").click()
+        click_through(other.get_by_role("button", name="Tick in Chloe Le Fevre-Montgomery"))
         assert "Chloe Le Fevre-Montgomery: already in at " in other.inner_text("main")
-        page.get_by_role("button", name="Undo: Chloe Le Fevre-Montgomery is not in").click()
+        click_through(page.get_by_role("button", name="Undo: Chloe Le Fevre-Montgomery is not in"))
         assert "0 of 20 in" in page.inner_text("main")
-        other.get_by_role("link", name="Add somebody without a booking").click()
+        click_through(other.get_by_role("link", name="Add somebody without a booking"))
         looked_at(other)
         other.get_by_label("Name").fill("Wanda Walk")
-        other.get_by_role("button", name="What to take").click()
+        click_through(other.get_by_role("button", name="What to take"))
         looked_at(other)
-        other.get_by_role("button", name="I have NZ$12.00: let them in").click()
+        click_through(other.get_by_role("button", name="I have NZ$12.00: let them in"))
         assert "Wanda Walk is in." in other.inner_text("main") and "1 of 21 in" in other.inner_text("main")
     page.get_by_label("Name or code").fill("mere")
-    page.get_by_role("button", name="Find").click()
+    click_through(page.get_by_role("button", name="Find"))
     assert page.locator(".door__name").all_inner_texts() == ["Mere Tūhoe"]
     for path in (f"{DOOR}/sheet", f"{DOOR}/codes"):
         page.goto(path)

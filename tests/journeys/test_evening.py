@@ -16,7 +16,7 @@ from app.models import ClubSession
 from app.rules.statuses import RegistrationStatus, Role
 from tests.journeys.walk import Walk
 from tests.support.booking import balances, begin
-from tests.support.browser import aside, axe_check, fits
+from tests.support.browser import aside, axe_check, click_through, fits
 from tests.support.clock import FakeClock
 from tests.support.factories import PASSWORD, make_user
 from tests.support.rows import all_of, the
@@ -102,8 +102,8 @@ def at_the_door(walk: Walk) -> None:
     assert walk.page.get_by_role("link", name="Open cases").is_visible()
     axe_check(walk.page)
     fits(walk.page)
-    walk.page.get_by_role("button", name="Door: Social badminton").click()
-    walk.page.get_by_role("button", name="Tick in Aroha Ngata").click()
+    click_through(walk.page.get_by_role("button", name="Door: Social badminton"))
+    click_through(walk.page.get_by_role("button", name="Tick in Aroha Ngata"))
     assert "1 of 1 in" in walk.text
     walk.follow("Add somebody without a booking")
     walk.page.get_by_label("Name").fill("Wanda Walk")

@@ -14,6 +14,7 @@ import pytest
 
 from app.models import Membership, Order, Registration, User
 from tests.journeys.walk import CARD, Walk
+from tests.support.browser import click_through
 from tests.support.clock import FakeClock
 from tests.support.factories import PASSWORD, make_club_session, make_membership, make_plan, make_user
 from tests.support.mail import SmtpServer
@@ -68,7 +69,7 @@ def test_somebody_new_joins_pays_and_chooses_a_password(
     assert link is not None and the(Membership).user_id == the(User).id
     assert walk.open(link.group()) == 200
     walk.page.locator("input[type=password]").first.fill("a long enough password")
-    walk.page.locator("main form button[type=submit]").first.click()
+    click_through(walk.page.locator("main form button[type=submit]").first)
     assert the(User).password_hash is not None
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Locator, Page
 
-from tests.support.browser import axe_check, fits
+from tests.support.browser import axe_check, click_through, fits
 
 WIDTHS = (320, 768, 1280)
 CARD = "4242 4242 4242 4242"
@@ -56,20 +56,21 @@ class Walk:
         return " ".join(self.page.locator("main").inner_text().split())
 
     def follow(self, words: str) -> None:
-        """Click the link (or the button that is a link) with just these words."""
-        self.page.get_by_text(words, exact=True).and_(self.page.locator("a")).first.click()
+        """Click the link (or the button that is a link) with just these words, and wait for the page that it leads to."""
+        click_through(self.link(words))
 
     def press(self, words: str) -> int:
         """Press the button with these words; returns the status of the page it leads to, after every redirect."""
-        with self.page.expect_navigation() as navigation:
-            self.button(words).click()
-        return navigation.value.status if navigation.value is not None else 0
+        return click_through(self.button(words))
 
     def enter(self, name: str) -> int:
         """Press Enter in the field with this name; returns the status of the page it leads to."""
         with self.page.expect_navigation() as navigation:
             self.page.locator(f"[name={name}]").press("Enter")
         return navigation.value.status if navigation.value is not None else 0
+
+    def link(self, words: str) -> Locator:
+        return self.page.get_by_text(words, exact=True).and_(self.page.locator("a")).first
 
     def button(self, words: str) -> Locator:
         return self.page.get_by_role("button", name=words, exact=True)

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wsgi import ClosingIterator
 
@@ -101,6 +101,16 @@ def opened(browser: Browser, address: str, *, javascript: bool = False, width: i
         context.close()
     if complaints:
         raise AssertionError("the browser complained:\n- " + "\n- ".join(complaints))
+
+
+def click_through(target: Locator) -> int:
+    """Click what leads to another page and wait until that page is there; returns its status, after every redirect.
+
+    A bare click returns while the new page is still coming: what is read next may be of the old page, or of neither.
+    """
+    with target.page.expect_navigation() as navigation:
+        target.click()
+    return navigation.value.status if navigation.value is not None else 0
 
 
 def axe_check(page: Page) -> None:

@@ -12,7 +12,7 @@ from app import clock
 from app.models import ClubSession, StripeEvent
 from app.rules.statuses import RegistrationStatus, Role, SessionStatus
 from app.transaction import transaction
-from tests.support.browser import aside, axe_check, fits
+from tests.support.browser import aside, axe_check, click_through, fits
 from tests.support.factories import PASSWORD, make_club_session, make_user
 from tests.support.rows import the
 from tests.web.desk import book, owe_mail
@@ -52,7 +52,7 @@ def _sign_in(page: Any) -> None:
     page.goto("/account/sign-in?next=/admin/sessions")
     page.get_by_label("E-mail address").fill("staff@club.example")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    click_through(page.get_by_role("button", name="Sign in"))
 
 
 @pytest.mark.parametrize("javascript", [True], indirect=True)
@@ -65,14 +65,14 @@ def test_every_page_fits_a_phone_and_is_readable_by_everybody(page: Any) -> None
             axe_check(page)
         fits(page)
     page.goto("/admin/sessions/new")
-    page.get_by_role("button", name="Save").click()
+    click_through(page.get_by_role("button", name="Save"))
     axe_check(page)
     fits(page)
 
 
 def test_a_session_is_made_published_and_seen_with_javascript_off(page: Any, app: Flask) -> None:
     _sign_in(page)
-    page.get_by_role("button", name="New session").click()
+    click_through(page.get_by_role("button", name="New session"))
     page.get_by_label("Title").fill("Pottery")
     day = (clock.now() + timedelta(days=30)).date().isoformat()
     page.get_by_label("Start date").fill(day)
@@ -80,16 +80,16 @@ def test_a_session_is_made_published_and_seen_with_javascript_off(page: Any, app
     page.get_by_label("End time").fill("20:30")
     page.get_by_label("Price of a place").fill("25.00")
     page.get_by_label("Everybody: it is published").check()
-    page.get_by_role("button", name="Save").click()
+    click_through(page.get_by_role("button", name="Save"))
     assert page.title().startswith("Error: ")
-    page.get_by_role("link", name="Enter how many places there are").click()
+    click_through(page.get_by_role("link", name="Enter how many places there are"))
     assert page.get_by_label("Start time").input_value() == "18:30" and page.get_by_label("Start date").input_value() == day
     page.get_by_label("Number of places").fill("8")
-    page.get_by_role("button", name="Save").click()
+    click_through(page.get_by_role("button", name="Save"))
     assert page.get_by_role("heading", level=1).inner_text() == "Pottery"
     row = aside(lambda: _read(app))
     assert (row.capacity, row.non_member_price_cents, row.status) == (8, 2500, SessionStatus.PUBLISHED)
-    page.get_by_role("button", name="See its public page").click()
+    click_through(page.get_by_role("button", name="See its public page"))
     assert "NZ$25.00" in page.inner_text("main")
 
 

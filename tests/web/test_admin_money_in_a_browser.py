@@ -13,7 +13,7 @@ from app.models import AuditEntry, Case, Payment, Refund, Registration, StripeEv
 from app.rules.statuses import RegistrationStatus, Role, SessionStatus
 from app.services import cases, ledger
 from app.transaction import transaction
-from tests.support.browser import aside, axe_check, fits
+from tests.support.browser import aside, axe_check, click_through, fits
 from tests.support.factories import PASSWORD, make_club_session, make_user
 from tests.support.rows import the
 from tests.web.desk import book, owe_mail
@@ -57,7 +57,7 @@ def sign_in(page: Any) -> None:
     page.goto("/account/sign-in?next=/admin/")
     page.get_by_label("E-mail address").fill("staff@club.example")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    click_through(page.get_by_role("button", name="Sign in"))
 
 
 @pytest.mark.parametrize("javascript", [True], indirect=True)
@@ -72,7 +72,7 @@ def test_every_page_fits_a_phone_and_is_readable_by_everybody(page: Any, token: 
         fits(page)
         if page.get_by_role("button", name="Continue").count():
             page.get_by_label("Reason").fill("Moved away, asked by phone")
-            page.get_by_role("button", name="Continue").click()
+            click_through(page.get_by_role("button", name="Continue"))
             assert page.get_by_role("heading", level=1).inner_text().startswith("Check")
             axe_check(page)
             fits(page)
@@ -93,15 +93,15 @@ def test_the_treasurers_lists_and_reports_fit_a_phone_and_are_readable_by_everyb
 
 def test_the_books_are_closed_with_javascript_off(page: Any, app: Flask) -> None:
     sign_in(page)
-    page.get_by_role("link", name="Money", exact=True).click()
-    page.get_by_role("link", name="Statement").click()
-    page.get_by_role("link", name="This month").click()
+    click_through(page.get_by_role("link", name="Money", exact=True))
+    click_through(page.get_by_role("link", name="Statement"))
+    click_through(page.get_by_role("link", name="This month"))
     assert "Adds up" in page.inner_text("main") and "NZ$1,234.56" in page.inner_text("main")
     with page.expect_download() as saved:
         page.get_by_role("button", name="XLSX").click()
     assert saved.value.suggested_filename == "statement-2026-03-03.xlsx"
-    page.get_by_role("link", name="Orders").click()
-    page.get_by_role("link", name="Maximiliana Featherstonehaugh").click()
+    click_through(page.get_by_role("link", name="Orders"))
+    click_through(page.get_by_role("link", name="Maximiliana Featherstonehaugh"))
     assert page.get_by_role("heading", level=1).inner_text().startswith("Order ")
     with app.app_context():
         assert the(AuditEntry, action="exported").detail["list"] == "statement"
@@ -109,15 +109,15 @@ def test_the_books_are_closed_with_javascript_off(page: Any, app: Flask) -> None
 
 def test_a_part_is_refunded_with_javascript_off(page: Any, app: Flask, token: str) -> None:
     sign_in(page)
-    page.get_by_role("link", name="Intermediate badminton for left-handers").first.click()
-    page.get_by_role("link", name="Maximiliana Featherstonehaugh").click()
-    page.get_by_role("button", name="Refund").click()
+    click_through(page.get_by_role("link", name="Intermediate badminton for left-handers").first)
+    click_through(page.get_by_role("link", name="Maximiliana Featherstonehaugh"))
+    click_through(page.get_by_role("button", name="Refund"))
     page.get_by_label("Amount to refund").fill("1,000.00")
-    page.get_by_role("button", name="Continue").click()
-    page.get_by_role("link", name="Enter a reason").click()
+    click_through(page.get_by_role("button", name="Continue"))
+    click_through(page.get_by_role("link", name="Enter a reason"))
     page.keyboard.type("Came late because of the storm")
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Refund NZ$1,000.00").click()
+    click_through(page.get_by_role("button", name="Refund NZ$1,000.00"))
     assert "NZ$1,000.00 goes back to the card." in page.get_by_role("status").inner_text()
     assert aside(lambda: _newest(app)) == 100000
 

@@ -13,7 +13,7 @@ from app import clock
 from app.models import Membership, User
 from app.rules.statuses import Role
 from tests.support.booking import begin
-from tests.support.browser import aside, axe_check, fits
+from tests.support.browser import aside, axe_check, click_through, fits
 from tests.support.factories import PASSWORD, make_free_club_session, make_membership, make_plan, make_user
 from tests.support.rows import the
 from tests.web.test_admin_in_a_browser import _in
@@ -55,7 +55,7 @@ def test_people_and_memberships_fit_a_phone_and_are_readable_by_everybody(app: F
     page.goto("/account/sign-in?next=/admin/people")
     page.get_by_label("E-mail address").fill("admin@club.example")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    click_through(page.get_by_role("button", name="Sign in"))
     person, membership = _read(app, lambda: (the(User, email=LONG).id, the(Membership).id))
     for path in PAGES:
         response = page.goto(f"/admin/{path.format(person=person, membership=membership)}")
@@ -67,7 +67,7 @@ def test_people_and_memberships_fit_a_phone_and_are_readable_by_everybody(app: F
         page.goto(f"/admin/{path.format(person=person, membership=membership)}")
         page.locator(f"input[type=radio][value={choice}]").check()
         page.locator("[name=reason]").fill("elected")
-        page.get_by_role("button", name="Continue").click()
+        click_through(page.get_by_role("button", name="Continue"))
         assert page.locator("h1").inner_text().startswith("Check the ")
         fits(page, 320)
         axe_check(page)

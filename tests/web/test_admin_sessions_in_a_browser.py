@@ -10,7 +10,7 @@ from flask import Flask
 
 from app.models import ClubSession
 from app.rules.statuses import Role, SessionStatus
-from tests.support.browser import aside, axe_check, fits
+from tests.support.browser import aside, axe_check, click_through, fits
 from tests.support.factories import PASSWORD, make_club_session, make_user
 from tests.support.rows import all_of
 
@@ -46,26 +46,26 @@ def test_a_season_is_made_changed_and_published_with_javascript_off(page: Any, a
     page.goto(f"/account/sign-in?next={HERE}")
     page.get_by_label("E-mail address").fill("staff@club.example")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("link", name="Repeat weekly").click()
-    page.get_by_role("button", name="See the dates").click()
+    click_through(page.get_by_role("button", name="Sign in"))
+    click_through(page.get_by_role("link", name="Repeat weekly"))
+    click_through(page.get_by_role("button", name="See the dates"))
     assert page.title().startswith("Error: ")
     _looked_at(page)
     page.get_by_label("For how many weeks").fill("3")
     page.get_by_label("Dates to leave out").fill("3/4/2026\n25/12/2026")
-    page.get_by_role("button", name="See the dates").click()
+    click_through(page.get_by_role("button", name="See the dates"))
     _looked_at(page)
-    page.get_by_role("button", name="Make 2 sessions").click()
+    click_through(page.get_by_role("button", name="Make 2 sessions"))
     assert "2 sessions were made." in page.inner_text("main")
     _looked_at(page)
-    page.get_by_role("link", name="Friday 27 March").click()
-    page.get_by_role("button", name="Edit this session").click()
+    click_through(page.get_by_role("link", name="Friday 27 March"))
+    click_through(page.get_by_role("button", name="Edit this session"))
     page.get_by_label("Start time").fill("19:00")
     page.get_by_label("End time").fill("21:00")
-    page.get_by_role("button", name="Save this and the 1 after it").click()
+    click_through(page.get_by_role("button", name="Save this and the 1 after it"))
     _looked_at(page)
-    page.get_by_role("button", name="Change 2 sessions").click()
-    page.get_by_role("button", name="Publish 3 drafts").click()
+    click_through(page.get_by_role("button", name="Change 2 sessions"))
+    click_through(page.get_by_role("button", name="Publish 3 drafts"))
     _looked_at(page)
     rows = aside(lambda: _in(app, lambda: all_of(ClubSession)))
     assert {row.status for row in rows} == {SessionStatus.PUBLISHED}
