@@ -101,7 +101,7 @@ def database(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def new_database(run: Run, worker: str, database: str, tmp_path: Path) -> Iterator[Callable[..., str]]:
+def new_database(run: Run, worker: str, database: str) -> Iterator[Callable[..., str]]:
     """Makes databases of this test's kind: ``new_database()`` migrated, ``new_database(migrated=False)`` empty."""
     from tests.support.database import postgres_database, sqlite_database
     from tests.support.postgres import PostgresUnavailable
@@ -109,10 +109,8 @@ def new_database(run: Run, worker: str, database: str, tmp_path: Path) -> Iterat
     with ExitStack() as stack:
 
         def make(*, migrated: bool = True) -> str:
-            directory = tmp_path / f"database-{len(list(tmp_path.glob('database-*')))}"
-            directory.mkdir()
             made: AbstractContextManager[str] = (
-                sqlite_database(run, directory, migrated=migrated)
+                sqlite_database(run, Path(stack.enter_context(run.folder())), migrated=migrated)
                 if database == "sqlite"
                 else postgres_database(run, worker, migrated=migrated)
             )

@@ -31,7 +31,7 @@ def main() -> int:
     given = parser.parse_args()
     if unknown := set(given.names) - set(KINDS):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
-    where, asked = Run.begin(), Asked(given.database, given.seconds, given.people)
+    where, asked = Run.begin(on_disk=True), Asked(given.database, given.seconds, given.people)
     try:
         for name in given.names or KINDS:
             print(KINDS[name](where, where.directory / name, asked), flush=True)

@@ -16,12 +16,12 @@ from tests.support.run import Run
 
 
 @pytest.fixture
-def world(run: Run, tmp_path: Path) -> Iterator[World]:
-    (tmp_path / "template").mkdir()
-    (tmp_path / "play").mkdir()
+def world(run: Run) -> Iterator[World]:
     with (
-        sqlite_database(run, tmp_path / "template"),
-        running(Database.sqlite(tmp_path / "template" / "muster.sqlite", tmp_path / "play")) as made,
+        run.folder() as template,
+        run.folder() as play,
+        sqlite_database(run, Path(template)),
+        running(Database.sqlite(Path(template) / "muster.sqlite", Path(play))) as made,
     ):
         yield made
 

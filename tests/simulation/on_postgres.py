@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.support import postgres as server
-from tests.support.database import TEMPLATE, _execute, _url, migrate
+from tests.support.database import create, drop, postgres_url, server_of
 from tests.support.run import Run
-from tests.support.settings import safe_settings
 
 from .world import Database
 
@@ -20,19 +19,14 @@ def postgres(run: Run | None = None, name: str = "history") -> Iterator[Database
     used = run or own
     assert used is not None
     try:
-        with used.lock("postgres"):
-            sockets = server.start(used.directory, used.pid)
-            if not used.once("postgres").exists():
-                _execute(sockets, f"CREATE DATABASE {TEMPLATE}")
-                migrate(safe_settings(_url(sockets, TEMPLATE)))
-                used.once("postgres").touch()
+        sockets = server_of(used)
 
         def renew() -> None:
-            _execute(sockets, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-            _execute(sockets, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY wal_log")
+            drop(sockets, name)
+            create(sockets, name)
 
-        yield Database(_url(sockets, name), renew)
-        _execute(sockets, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        yield Database(postgres_url(sockets, name), renew)
+        drop(sockets, name)
     finally:
         if own is not None:
             server.stop(own.directory)

@@ -24,6 +24,7 @@ SETTINGS = {
     "full_page_writes": "off",
     "max_connections": "200",
     "shared_buffers": "64MB",
+    "max_wal_size": "128MB",  # it lies in memory
     "timezone": "UTC",
 }
 
@@ -41,8 +42,11 @@ def binaries() -> Path:
     return root / "bin"
 
 
-def start(run_directory: Path, run_pid: int) -> Path:
-    """Have a server running in ``run_directory`` and return its socket directory. The caller holds the run's lock."""
+def start(run_directory: Path, run_pid: int, programs: Path) -> Path:
+    """Have a server running in ``run_directory`` and return its socket directory. The caller holds the run's lock.
+
+    A copy of the binaries goes to ``programs``: the run's directory may be in memory, from where many machines run nothing.
+    """
     home = run_directory / "pg"
     sockets = home / "s"
     if (home / "ready").exists():
@@ -51,7 +55,8 @@ def start(run_directory: Path, run_pid: int) -> Path:
         raise PostgresUnavailable((home / "failed").read_text())
     sockets.mkdir(parents=True, exist_ok=True)
     home.chmod(0o711)  # whatever the umask: the user that PostgreSQL runs as must get through
-    command = [sys.executable, __file__, str(home), str(binaries()), str(run_pid)]
+    copy = programs / f"{run_directory.name}-postgresql"
+    command = [sys.executable, __file__, str(home), str(binaries()), str(run_pid), str(copy)]
     with (home / "guard.log").open("w") as log:
         guard = subprocess.Popen(  # noqa: S603 - our own file
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
@@ -88,11 +93,11 @@ def _as_nobody() -> dict[str, str]:
     return {"user": "nobody"} if os.geteuid() == 0 else {}
 
 
-def _reachable(binary_directory: Path, home: Path) -> Path:
+def _reachable(binary_directory: Path, copy: Path) -> Path:
     """The binaries where `nobody` may run them: a copy when a directory above them is closed (a clone below /root)."""
     if not _as_nobody() or all(parent.stat().st_mode & 0o001 for parent in (binary_directory, *binary_directory.parents)):
         return binary_directory
-    return _copied(binary_directory, home / "install")
+    return _copied(binary_directory, copy)
 
 
 def _copied(binary_directory: Path, to: Path) -> Path:
@@ -105,13 +110,19 @@ def _copied(binary_directory: Path, to: Path) -> Path:
     return to / release / binary_directory.name
 
 
-def _serve(home: Path, binary_directory: Path, run_pid: int) -> int:
+def _serve(home: Path, binary_directory: Path, run_pid: int, copy: Path) -> int:
     """Make a cluster, serve until the run is over or gone, stop, and remove everything."""
+    try:
+        return _serve_from(_reachable(binary_directory, copy), home, run_pid)
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+def _serve_from(binary_directory: Path, home: Path, run_pid: int) -> int:
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     user, data = _as_nobody(), home / "data"
-    binary_directory = _reachable(binary_directory, home)
     data.mkdir(mode=0o700)
     if user:
         for directory in (data, home / "s"):
@@ -164,4 +175,4 @@ def _alive(pid: int) -> bool:
 
 
 if __name__ == "__main__":
-    raise SystemExit(_serve(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
+    raise SystemExit(_serve(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])))

@@ -1,6 +1,8 @@
 """What one test run shares between its processes: a directory, its locks, and who started it. Called by conftest.
 
 The first process (xdist's controller, or the only one) makes the directory and removes it; workers are told where it is.
+It lies in memory where there is room: making and dropping a PostgreSQL database is 400 files, and a busy disk took eight times
+as long over them as all else that they cost.
 """
 
 from __future__ import annotations
@@ -13,6 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes the name
+ROOM = 1 << 30
+"""Bytes that must be free there; a run uses a quarter of it."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +31,9 @@ class Run:
     """The process whose end is the end of the run."""
 
     @classmethod
-    def begin(cls) -> Run:
-        """A fresh run: its directory can be entered by the unprivileged user that PostgreSQL runs as."""
-        base = Path(tempfile.gettempdir())
-        if os.geteuid() == 0 and not all(parent.stat().st_mode & 0o001 for parent in (base, *base.parents)):
-            base = Path("/var/tmp")  # noqa: S108 - mkdtemp makes the name
+    def begin(cls, *, on_disk: bool = False) -> Run:
+        """A fresh run. ``on_disk`` for what measures: a database in memory is faster than any club's."""
+        base = reachable_directory() if on_disk or not _has_room(MEMORY) else MEMORY
         directory = Path(tempfile.mkdtemp(prefix="muster-", dir=base))
         directory.chmod(0o711)
         return cls(directory, os.getpid())
@@ -43,6 +48,25 @@ class Run:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
+    def folder(self) -> TemporaryDirectory[str]:
+        """A folder for one test's files, gone when it is left."""
+        return TemporaryDirectory(prefix="test-", dir=self.directory)
+
     def once(self, name: str) -> Path:
         """The marker of a thing that is made once a run; the caller holds the lock and touches it when made."""
         return self.directory / f"{name}.made"
+
+
+def reachable_directory() -> Path:
+    """A directory for temporary files that the unprivileged user that PostgreSQL runs as can enter, and run programs from."""
+    base = Path(tempfile.gettempdir())
+    if os.geteuid() == 0 and not all(parent.stat().st_mode & 0o001 for parent in (base, *base.parents)):
+        return Path("/var/tmp")  # noqa: S108 - mkdtemp makes the name
+    return base
+
+
+def _has_room(directory: Path) -> bool:
+    if not os.access(directory, os.W_OK | os.X_OK):
+        return False
+    free = os.statvfs(directory)
+    return free.f_bavail * free.f_frsize >= ROOM
