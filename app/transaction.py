@@ -33,6 +33,7 @@ SQLITE_PATIENCE_SECONDS, SQLITE_LOOK_SECONDS = 10, 0.00025
 _BUSY_TIMEOUT = f"PRAGMA busy_timeout={SQLITE_PATIENCE_SECONDS * 1000}"
 _turns: dict[str | None, threading.Lock] = {}
 """By SQLite file, held by the one of this process's threads whose turn it is to write."""
+_FOLLOWS = "muster_follows"
 _open: ContextVar[bool] = ContextVar("muster_transaction_open", default=False)
 
 
@@ -55,12 +56,20 @@ def transaction() -> Iterator[Session]:
         yield session
         session.flush()
         session.commit()
+        for follow in session.info.pop(_FOLLOWS, ()):
+            follow()
     except BaseException:
         session.rollback()
         raise
     finally:
         session.info.pop("muster_connection", None)
+        session.info.pop(_FOLLOWS, None)
         _open.reset(token)
+
+
+def after_commit(session: Session, follow: Callable[[], object]) -> None:
+    """Have ``follow`` called once the open transaction has committed, and not if it rolls back. It must not fail."""
+    session.info.setdefault(_FOLLOWS, []).append(follow)
 
 
 def connection_of(session: Session) -> Connection:

@@ -31,8 +31,8 @@ def register() -> None:
     A job and the scan of the same work may run at once: each claims its row.
     """
     item_kinds.register()
-    jobs.register_job("send_email", outbox.send_owed)
-    jobs.register_job(notices.SEND_JOB, notices.send_owed)
+    jobs.register_job(outbox.SEND_JOB, outbox.send_owed, followed_by="mails sent")
+    jobs.register_job(notices.SEND_JOB, notices.send_owed, followed_by="notices sent")
     jobs.register_job("send_refund", refunds.send_owed)
     jobs.register_job(comparing.JOB, comparing.run)
     jobs.register_job(changed_sessions.JOB, changed_sessions.run)

@@ -105,7 +105,7 @@ def ask(
     )
     here = booking.sessions[registration.club_session_id]
     line = CheckoutLine(here.title, cents, 1)
-    item_id = orders.add_item(db, order.id, ItemKind.REGISTRATION, line, registration_id=registration.id)
+    item_id = orders.add_item(db, order.id, ItemKind.REGISTRATION, line, registration_id=registration.id).id
     db.execute(update(OrderItem).where(OrderItem.id == item_id).values(added_places=added_places))
     owed = update(Registration).where(Registration.id == registration.id)
     db.execute(owed.values(owed_cents=Registration.owed_cents + cents).execution_options(synchronize_session=False))

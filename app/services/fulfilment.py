@@ -147,7 +147,7 @@ def _fulfil(db: Session, attempt: Attempt, captured: int, actor: str, now: datet
     letter = items.handler(had[0].kind).letter(db, had[0])
     gone = [item.id for item in lost]
     letters.owe_order_letter(
-        db, letter, order.id, key=f"order:{order.id}", refund_cents=back or None, lost=gone, lines=lines
+        db, letter, order.id, key=f"order:{order.id}", refund_cents=back or None, lost=gone, held=(order, lines)
     )
     return Applied.FULFILLED
 

@@ -14,13 +14,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from sqlalchemy.orm import Session
 
-from ..models import OrderItem
+from ..models import Order, OrderItem
 from ..queries import item_facts
 from ..queries.item_facts import ItemFacts, KindWords
 from ..queries.memberships import VISITOR, Standing
 from ..rules.statuses import Entry, ItemKind, OrderStatus
 from . import audit
-from .order_lines import PricedLine
+from .order_lines import Line, PricedLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class OrderKey:
     id: int
     token: str
     reference: str
+    written: Order | None = None
+    """The whole row, of an order that is done as soon as it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +126,15 @@ class Reserved(Generic[Q]):
 class Recorded:
     """A line that has been written. ``metadata``: what Stripe is told about it (references and slugs, nothing personal).
 
-    ``letter``: the mail that says it is there, where the handler knows that without asking for what it has just written.
+    ``letter``: the mail that says it is there, where the handler knows that without asking for what it has just written;
+    ``written``: that itself, where the handler has it.
     """
 
     item_id: int
     reserved: Reserved[Any]
     metadata: Mapping[str, str] = field(default_factory=dict)
     letter: str = ""
+    written: Line | None = None
 
 
 class ItemHandler(ABC, Generic[Q]):

@@ -25,6 +25,8 @@ from .order_lines import Line
 
 Row = tuple[OrderItem, Registration | None, ClubSession | None, int]
 """A line, the booking that it may be for and its session, and how far from the head of the waitlist that is."""
+Held = tuple[Order, Sequence[Line]]
+"""An order and all its lines, as their rows are now."""
 _REGISTERED = RegistrationStatus.REGISTERED
 STARTS_MEMBERSHIP = ("confirmation", "membership_started", "purchased")
 """Mails that may bring a new member the link where a password is chosen. They say what there is now."""
@@ -33,18 +35,17 @@ STARTS_MEMBERSHIP = ("confirmation", "membership_started", "purchased")
 def owe_order_letter(
     db: Session, template: str, order_id: int, *, key: str, refund_cents: int | None = None, lost: Sequence[int] = (),
     struck: Mapping[int, int] = MappingProxyType({}), left: Mapping[str, Any] | None = None,
-    more: Mapping[str, Any] = MappingProxyType({}), only: int | None = None, lines: Sequence[Line] | None = None,
+    more: Mapping[str, Any] = MappingProxyType({}), only: int | None = None, held: Held | None = None,
 ) -> None:
     """Owe one mail about this order to the person who ordered, once for each ``key``. One statement and one insert.
 
     ``lost``: ids of the items that could not be had any more, so that the mail says so and not that they are there.
     ``struck``: ids of the registrations that leave the person's calendar, each with the number `calendars` gave it.
     ``left``: the session that a moved booking was in before (``left_session``); ``more``: what this letter says besides;
-    ``only``: id of the one item that it is about, in an order of several. ``lines``: what the caller holds of the order's lines,
-    as they are now.
+    ``only``: id of the one item that it is about, in an order of several. ``held``: the order, where the caller has all of it.
     """
     order, context = _context(
-        db, order_id, lost, struck, only=only, may_sign_up=template in STARTS_MEMBERSHIP, lines=lines
+        db, order_id, lost, struck, only=only, may_sign_up=template in STARTS_MEMBERSHIP, held=held
     )
     context |= more
     if any(item["password_url"] for item in context["items"]):
@@ -129,10 +130,10 @@ def _context(
     *,
     only: int | None = None,
     may_sign_up: bool = False,
-    lines: Sequence[Line] | None = None,
+    held: Held | None = None,
 ) -> tuple[Order, dict[str, Any]]:
     """The order as it is now, and what a mail about it says."""
-    order, every = _held(db, order_id, lines) or _read(db, order_id)
+    order, every = _rows(held) or _read(db, order_id)
     settings, rows = current_settings(), [row for row in every if only in (None, row[0].id)]
     facts = item_facts.of_order(db, order.id, (item.kind for item, *_ in rows))
     context = _of_order(order)
@@ -153,11 +154,11 @@ def _context(
     return order, context
 
 
-def _held(db: Session, order_id: int, lines: Sequence[Line] | None) -> tuple[Order, Sequence[Row]] | None:
+def _rows(held: Held | None) -> tuple[Order, Sequence[Row]] | None:
     """What the caller holds will do, unless somebody has no place: where they stand in line only the database can say."""
-    if lines is None or any(line.registration and line.registration.status is not _REGISTERED for line in lines):
+    if held is None or any(line.registration and line.registration.status is not _REGISTERED for line in held[1]):
         return None
-    return db.get_one(Order, order_id), [(line.item, line.registration, line.club_session, 0) for line in lines]
+    return held[0], [(line.item, line.registration, line.club_session, 0) for line in held[1]]
 
 
 def _read(db: Session, order_id: int) -> tuple[Order, Sequence[Row]]:

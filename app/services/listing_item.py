@@ -70,7 +70,7 @@ class ListingItem(ItemHandler[Quoted]):
     ) -> Recorded:
         """Write the line and what it is for; a fee of nothing publishes at once."""
         quoted = reserved.quoted
-        item_id = orders.add_item(db, order.id, self.kind, order_lines.summed(quoted.title, quoted.lines), lines=quoted.lines)
+        item_id = orders.add_item(db, order.id, self.kind, order_lines.summed(quoted.title, quoted.lines), lines=quoted.lines).id
         db.execute(insert(ListingPurchase).values(order_item_id=item_id, club_session_id=quoted.subject_id))
         if done:
             item = db.execute(select(OrderItem).where(OrderItem.id == item_id)).scalar_one()

@@ -68,7 +68,7 @@ class MembershipItem(ItemHandler[QuotedMembership]):
         """Write the line of the order and what it is for; with nothing to pay the membership begins now."""
         quoted = reserved.quoted
         whole = order_lines.summed(quoted.title, quoted.lines)
-        item_id = orders.add_item(db, order.id, self.kind, whole, lines=quoted.lines)
+        item_id = orders.add_item(db, order.id, self.kind, whole, lines=quoted.lines).id
         values = {"order_item_id": item_id, "plan_id": quoted.subject_id, "is_student": quoted.sale.price.is_student}
         db.execute(insert(MembershipPurchase).values(values))
         if done:

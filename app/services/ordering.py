@@ -150,7 +150,9 @@ def _lines(reserved: Iterable[Reserved[Quoted]]) -> list[PricedLine]:
 
 def _begin(db: Session, order: OrderKey, recorded: Sequence[Recorded], buyer: Buyer) -> None:
     """Nothing is to pay now: the letter says what is there, and whoever that concerns is dealt with."""
-    letters.owe_order_letter(db, recorded[0].letter or _letter(db, recorded[0]), order.id, key=f"order:{order.id}")
+    letter, lines = recorded[0].letter or _letter(db, recorded[0]), [line.written for line in recorded if line.written]
+    held = (order.written, lines) if order.written and len(lines) == len(recorded) else None
+    letters.owe_order_letter(db, letter, order.id, key=f"order:{order.id}", held=held)
     for line in recorded:
         items.handler(line.reserved.quoted.wanted.kind).after_order(db, line, buyer)
 

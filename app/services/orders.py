@@ -23,7 +23,7 @@ from ..rules.statuses import ORDER_MOVES, ItemKind, OrderStatus, sources
 from . import order_lines, promotions, vouchers
 from .items import OrderKey, handler, merged
 from .order_lines import PricedLine
-from .writes import inserted, moved
+from .writes import inserted, moved, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,10 @@ def create_order(
         "paid_at": now if done else None,
         **kept,
     }
-    return OrderKey(inserted(db, Order, **values), token, reference)
+    if not done:
+        return OrderKey(inserted(db, Order, **values), token, reference)
+    order = written(db, Order, **values)
+    return OrderKey(order.id, token, reference, order)
 
 
 def add_item(
@@ -69,7 +72,7 @@ def add_item(
     *,
     registration_id: int | None = None,
     lines: Sequence[PricedLine] = (),
-) -> int:
+) -> OrderItem:
     """Insert one line; what it is for is named by the id of its kind. ``lines``: what it is made of, adding up to ``line``."""
     values: dict[str, Any] = {
         "order_id": order_id,
@@ -81,7 +84,7 @@ def add_item(
     }
     if kept := order_lines.stored(lines):
         values["lines"] = kept
-    return inserted(db, OrderItem, **values)
+    return written(db, OrderItem, **values)
 
 
 def add_payment(

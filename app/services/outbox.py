@@ -118,15 +118,23 @@ def _values(template: str, letter: Letter, attachments: Sequence[Attachment] = (
 
 def send_due(limit: int = 50) -> int:
     """Try what is due, oldest first; returns how many were tried. One that fails rests and does not stop the others."""
-    due = select(_M.id).where(*_OWED, _M.next_attempt_at <= clock.now()).order_by(_M.next_attempt_at, _M.id).limit(limit)
-    return sum(send_one(email_id) for email_id in flask_db.session.execute(due).scalars().all())
+    return _send(_M.next_attempt_at, _M.id, limit=limit)
 
 
 def send_owed(dedupe_key: str) -> None:
-    """Send the mail that was just owed under this key: the prompt way, beside the scan."""
+    """Send the mail that was just owed under this key, and the newest of the others: the prompt way, beside the scan.
+
+    Newest first, so that the mails of a burst of bookings overtake those to a thousand that the scan is at.
+    """
     email_id = flask_db.session.execute(select(_M.id).where(_M.dedupe_key == dedupe_key)).scalar_one_or_none()
     if email_id is not None:
         send_one(email_id)
+    _send(_M.next_attempt_at.desc(), _M.id.desc(), limit=50)
+
+
+def _send(*order: Any, limit: int) -> int:
+    due = select(_M.id).where(*_OWED, _M.next_attempt_at <= clock.now()).order_by(*order).limit(limit)
+    return sum(send_one(email_id) for email_id in flask_db.session.execute(due).scalars().all())
 
 
 def send_one(email_id: int) -> bool:

@@ -85,7 +85,7 @@ class ProductItem(ItemHandler[QuotedProduct]):
         """Write the line and what it is for; with nothing to pay it can be opened at once."""
         quoted = reserved.quoted
         whole = order_lines.summed(quoted.title, quoted.lines)
-        item_id = orders.add_item(db, order.id, self.kind, whole, lines=quoted.lines)
+        item_id = orders.add_item(db, order.id, self.kind, whole, lines=quoted.lines).id
         values = {"order_item_id": item_id, "product_id": quoted.subject_id, "token": new_token(), "kept": True}
         db.execute(insert(ProductPurchase).values(values))
         if done and not product_access.grant(db, item_id, quoted.subject_id, buyer.actor, now):

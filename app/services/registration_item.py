@@ -45,7 +45,7 @@ from . import (
 )
 from .items import Buyer, ItemHandler, OrderKey, Recorded, Reserved, Wanted
 from .registration_quotes import QuotedPlaces
-from .writes import inserted, moved
+from .writes import moved, written
 
 LETTERS = {RegistrationStatus.WAITLISTED: "waitlisted", RegistrationStatus.UNDER_REVIEW: "applied"}
 """What is said of a booking that is no place yet."""
@@ -127,13 +127,13 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
             "applied_at": now if status is RegistrationStatus.UNDER_REVIEW else None,
             **notices.agreed(buyer.whatsapp_number, now),
         }
-        registration_id = inserted(db, Registration, **values)
+        booking = written(db, Registration, **values)
         whole = order_lines.summed(quoted.title, quoted.lines)
-        item_id = orders.add_item(db, order.id, self.kind, whole, registration_id=registration_id, lines=quoted.lines)
-        count = quoted.wanted.quantity
-        audit.record(db, buyer.actor, status, "registration", registration_id, places=count, reference=reference)
+        item = orders.add_item(db, order.id, self.kind, whole, registration_id=booking.id, lines=quoted.lines)
+        audit.record(db, buyer.actor, status, "registration", booking.id, places=booking.places, reference=reference)
         metadata = {"registrationId": reference, "socialSessionId": quoted.club_session.slug}
-        return Recorded(item_id, reserved, metadata, LETTERS.get(status, "confirmation"))
+        line = order_lines.Line(item, booking, quoted.club_session)
+        return Recorded(item.id, reserved, metadata, LETTERS.get(status, "confirmation"), line)
 
     def after_order(self, db: Session, recorded: Recorded, buyer: Buyer) -> None:
         """A place may be free that those ahead cannot use; a place that is taken may be one that somebody gave up."""

@@ -68,7 +68,7 @@ def _write(
     }
     registration_id = int(db.execute(insert(Registration).values(values).returning(Registration.id)).scalar_one())
     line = CheckoutLine(title, unit, party)
-    item_id = orders.add_item(db, order.id, ItemKind.REGISTRATION, line, registration_id=registration_id)
+    item_id = orders.add_item(db, order.id, ItemKind.REGISTRATION, line, registration_id=registration_id).id
     audit.record(db, audit.COMMAND, status, "registration", registration_id, places=party, reference=reference)
     if paid:
         pay_in_cash(db, order.id, item_id, ItemKind.REGISTRATION, unit * party, now, club_session_id=session_id)

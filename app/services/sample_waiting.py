@@ -64,7 +64,7 @@ def listing(db: Session, session_id: int, title: str, host: tuple[str, int], now
         fee, line = settings.listing_fee_cents, CheckoutLine(f"Listing of “{title}”", settings.listing_fee_cents, 1)
         buyer = orders.Buyer("Hana Host", email, attempt=f"sample-listing-{session_id}", user_id=user_id)
         order = orders.create_order(db, buyer, fee, settings.currency, pays_now=False, done=True, now=at)
-        item_id = orders.add_item(db, order.id, ItemKind.LISTING, line)
+        item_id = orders.add_item(db, order.id, ItemKind.LISTING, line).id
         paid = {"paid_at": at, "amount_paid_cents": fee}
         db.execute(insert(ListingPurchase).values(order_item_id=item_id, club_session_id=session_id, **paid))
         audit.record(db, audit.COMMAND, "listing_in_review", "club_session", session_id)

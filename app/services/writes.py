@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import ColumnElement, Insert, Integer, Table, Update, bindparam, insert, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -19,6 +19,8 @@ from sqlalchemy.orm.util import identity_key
 
 from ..extensions import Base
 from ..transaction import connection_of
+
+M = TypeVar("M", bound=Base)
 
 
 def taking(taken: InstrumentedAttribute[int], most: InstrumentedAttribute[Any], *guards: ColumnElement[bool]) -> Update:
@@ -60,6 +62,11 @@ def inserted(db: Session, model: type[Base], **values: Any) -> int:
     return int(connection_of(db).execute(_insert(model), values).scalar_one())
 
 
+def written(db: Session, model: type[M], **values: Any) -> M:
+    """INSERT one row; the whole of it as it stands now, for who goes on with it in this transaction. It belongs to no session."""
+    return model(**connection_of(db).execute(_insert_whole(model), values).one()._mapping)
+
+
 def added(db: Session, model: type[Base], **values: Any) -> None:
     """The same for a row whose id nobody asks for."""
     connection_of(db).execute(_add(model), values)
@@ -80,6 +87,12 @@ def insert_once(db: Session, model: type[Base], key: InstrumentedAttribute[Any],
     """INSERT … ON CONFLICT DO NOTHING: True when the row was inserted now, False when one with this ``key`` was there."""
     connection = connection_of(db)
     return connection.execute(_insert_once(model, key.key, connection.dialect.name), values).first() is not None
+
+
+@cache
+def _insert_whole(model: type[Base]) -> Insert:
+    table = _table(model)
+    return insert(table).returning(*table.c)
 
 
 @cache

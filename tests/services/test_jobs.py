@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from dbos import DBOSClient
 from flask import Flask
 
 from app import clock as app_clock
@@ -27,6 +26,7 @@ from app.extensions import db as flask_db
 from app.models import AuditEntry
 from app.services import audit
 from app.transaction import transaction
+from tests.support.jobs import own_registry, queued
 from tests.support.rows import count_of
 from tests.support.waiting import wait_until
 
@@ -35,9 +35,8 @@ JOBS = 100
 
 
 @pytest.fixture(autouse=True)
-def own_registry(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "_jobs", {})
-    monkeypatch.setattr(jobs, "_scans", {})
+def registry(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_registry(monkeypatch)
 
 
 @pytest.fixture
@@ -62,14 +61,6 @@ def background(app: Flask, real_clock: None, tmp_path: Path, monkeypatch: pytest
     yield made
     if jobs.Worker.running is made:
         made.stop()
-
-
-def queued(app: Flask) -> list[str]:
-    client = DBOSClient(system_database_url=app.extensions["muster_settings"].database_url)
-    try:
-        return [f"{w.workflow_id} {w.status}" for w in client.list_workflows()]
-    finally:
-        client.destroy()
 
 
 def test_a_committed_job_runs_once(background: jobs.Worker, ran: list[str]) -> None:

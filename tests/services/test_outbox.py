@@ -259,6 +259,19 @@ def test_the_job_sends_what_was_just_owed(app: Flask, post: Post) -> None:
     assert len(post.sent) == 1
 
 
+def test_the_job_takes_along_what_was_owed_beside_it_before_what_was_owed_to_many(
+    app: Flask, post: Post, clock: FakeClock
+) -> None:
+    for number in range(60):
+        owe(f"bulk:{number}", to=f"bulk{number}@example.org")
+    clock.advance(seconds=1)
+    for number in (1, 2, 3):
+        owe(f"letter:{number}", to=f"booked{number}@example.org")
+    outbox.send_owed("letter:1")
+    assert [message.to for message in post.sent][:3] == [f"booked{number}@example.org" for number in (1, 3, 2)]
+    assert len(post.sent) == 51 and outbox.send_due() == 12
+
+
 def test_no_mail_leaves_inside_a_transaction(app: Flask, post: Post) -> None:
     owe()
     with pytest.raises(TransactionMisuse), transaction():

@@ -5,8 +5,6 @@ The price is decided by the server when the hold is made (promise 15); the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
@@ -287,13 +285,3 @@ def test_who_asked_is_on_the_record_by_id_and_never_by_address(app: Flask) -> No
     assert (guest.actor, guest.action, guest.subject_kind) == ("guest", "held", "registration")
     assert user.actor == f"user:{person.id}"
     assert not any("@" in f"{entry.actor}{entry.detail}" for entry in (guest, user))
-
-
-def test_paid_registration_takes_ten_statements_at_the_most(
-    app: Flask, statements: Callable[[], AbstractContextManager[list[str]]]
-) -> None:
-    club_session = make_club_session()
-    REGISTER(club_session.slug, applicant())
-    with statements() as seen:
-        REGISTER(club_session.slug, applicant())
-    assert len(seen) <= 10, "\n".join(seen)

@@ -1,0 +1,47 @@
+"""What a booking asks of the database, and that what it no longer asks is said all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from flask import Flask
+
+from app.models import Order, OutgoingEmail
+from app.services import letters, registrations
+from app.transaction import transaction
+from tests.support.booking import applicant, mails, taken
+from tests.support.factories import make_club_session, make_free_club_session
+from tests.support.rows import the
+
+REGISTER = registrations.register
+
+
+def test_paid_registration_takes_ten_statements_at_the_most(
+    app: Flask, statements: Callable[[], AbstractContextManager[list[str]]]
+) -> None:
+    club_session = make_club_session()
+    REGISTER(club_session.slug, applicant())
+    with statements() as seen:
+        REGISTER(club_session.slug, applicant())
+    assert len(seen) <= 10, "\n".join(seen)
+
+
+def test_free_registration_takes_ten_statements_at_the_most_in_a_rush(
+    app: Flask, statements: Callable[[], AbstractContextManager[list[str]]]
+) -> None:
+    club_session = make_free_club_session(capacity=50)
+    for number in range(3):
+        with statements() as seen:
+            REGISTER(club_session.slug, applicant(email=f"person{number}@example.org", expected_price_cents=0))
+    assert len(seen) <= 9, "and the page's own reading of the session makes ten: " + "\n".join(seen)
+    assert taken(club_session) == 3 and len(mails()) == 3
+
+
+def test_letter_says_what_the_order_says_when_it_is_read_again(app: Flask) -> None:
+    """It is written from what was inserted, without asking for it."""
+    club_session = make_free_club_session(capacity=4, refund_until=make_free_club_session().starts_at)
+    REGISTER(club_session.slug, applicant(expected_price_cents=0, places=2))
+    with transaction() as db:
+        read = letters._context(db, the(Order).id, may_sign_up=True)[1]
+    assert the(OutgoingEmail).context == read and read["items"][0]["session"]["places"] == 2
