@@ -16,11 +16,12 @@ from sqlalchemy import bindparam, select, union_all
 from sqlalchemy.orm import Session
 
 from .. import clock
+from ..extensions import db as flask_db
 from ..models import ClubSession, Order, Registration
 from ..queries import memberships
 from ..rules import pricing
 from ..rules.memberships import PlanNotOnSale
-from ..rules.refusals import PriceChanged, Refusal
+from ..rules.refusals import PriceChanged, Refusal, SessionFull
 from ..rules.statuses import ACTIVE, Entry, ItemKind
 from ..rules.vouchers import normalise
 from ..transaction import retried, transaction
@@ -57,15 +58,27 @@ class Applicant:
 
     whatsapp_number: str | None = None
     """In E.164; given only by somebody who agreed to be written to there."""
+    seen_full: bool = False
+    """The session was full, and no waitlist open, when its page was read a moment ago."""
 
     @property
     def actor(self) -> str:
         return audit.by_user(self.user_id) if self.user_id else audit.GUEST
 
 
-@retried
 def register(slug: str, applicant: Applicant) -> Entered:
-    """Take places (or a waitlist spot) and write everything about them, or raise the Refusal that says why not."""
+    """Take places (or a waitlist spot) and write everything about them, or raise the Refusal that says why not.
+
+    In a rush most come too late. Who was seen to be, and has nothing here yet, is told so without a lock: those who get a place
+    do not wait for those who get none.
+    """
+    if applicant.seen_full and not flask_db.session.execute(_EARLIER, _asked(slug, applicant)).first():
+        raise SessionFull
+    return _register(slug, applicant)
+
+
+@retried
+def _register(slug: str, applicant: Applicant) -> Entered:
     now = clock.now()
     with transaction() as db:
         if already := _already_in(db, slug, applicant, now):
@@ -117,7 +130,7 @@ def _already_in(db: Session, slug: str, applicant: Applicant, now: datetime) -> 
 
     Its own browser resumes; anybody else gets a mail, no answer.
     """
-    rows = db.execute(_EARLIER, {"slug": slug, "email": applicant.email, "attempt": applicant.attempt}).all()
+    rows = db.execute(_EARLIER, _asked(slug, applicant)).all()
     if not rows:
         return None
     if same_form := next((row for row in rows if row.attempt == applicant.attempt), None):
@@ -128,6 +141,10 @@ def _already_in(db: Session, slug: str, applicant: Applicant, now: datetime) -> 
         return Entered(Outcome.RESUMED if same_code else Outcome.STANDS, row.token)
     letters.owe_order_letter(db, "booking_link", row.id, key=f"booking-link:{row.id}:{now:%Y%m%d%H}")
     return Entered(Outcome.ALREADY_IN)
+
+
+def _asked(slug: str, applicant: Applicant) -> dict[str, str]:
+    return {"slug": slug, "email": applicant.email, "attempt": applicant.attempt}
 
 
 _EARLIER = union_all(

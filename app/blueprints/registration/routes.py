@@ -44,7 +44,7 @@ def register(slug: str) -> ResponseReturnValue:
     if not form.validate():
         return _show_form(page, form), 422
     try:
-        destination = checkout.begin_registration(slug, _applicant(form))
+        destination = checkout.begin_registration(slug, _applicant(form, page))
     except Refusal as refusal:
         return _refused(_page(slug, form.email.data), form, refusal)
     viewer.remember_order(destination.order_token)
@@ -127,7 +127,7 @@ def _fresh_form(slug: str) -> ResponseReturnValue:
     return drawn.form_for_visitor((facts, tuple(asked), tuple(plans)), draw)
 
 
-def _applicant(form: RegistrationForm) -> Applicant:
+def _applicant(form: RegistrationForm, page: SessionView) -> Applicant:
     return Applicant(
         name=form.name.data,
         email=form.email.data,
@@ -143,6 +143,7 @@ def _applicant(form: RegistrationForm) -> Applicant:
         known_orders=viewer.known_orders(),
         answers=asking.given(form),
         whatsapp_number=agreed_number(form),
+        seen_full=page.state is capacity.State.FULL,
     )
 
 
