@@ -2,7 +2,7 @@
 
 What is shown is read afresh each time, by the page's own statements: equal facts make an equal page, so only the drawing is saved
 and the places left are always exact. A page is drawn again at the next moment at which time itself changes what it says. A form
-is kept without the two keys in it that belong to one person; those are put in each time.
+is kept without what in it belongs to one person, its CSRF token, its one-time key and what was typed; that is put in each time.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from cachetools import TLRUCache
 from flask import Flask, Response, current_app, request
 from flask_login import current_user
 from flask_wtf.csrf import generate_csrf
+from markupsafe import escape
 
 from .. import clock
 from ..queries.club_sessions import SessionView
@@ -42,7 +43,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class DrawnForm:
-    """One form, cut where the keys of one person stood: ``own`` says which of them stands between two pieces of ``body``."""
+    """One form, cut where something of one person's stood: ``own`` says which of that stands between two pieces of ``body``."""
 
     body: tuple[str, ...]
     own: tuple[int, ...]
@@ -105,24 +106,26 @@ def _page(facts: Hashable, draw: Callable[[], Drawing]) -> Drawn:
     return page
 
 
-def form_for_visitor(facts: Hashable, draw: Callable[[str], Drawing]) -> str:
-    """The form that these facts make for anybody who is not signed in, with this browser's CSRF token and a fresh one-time key.
+def form_for_visitor(facts: Hashable, draw: Callable[..., Drawing], *typed: str) -> str:
+    """The form that these facts make for anybody who is not signed in, with this browser's CSRF token and what is its own alone.
 
-    ``draw`` is given that key; it also says what the form shows.
+    ``typed``: that, a one-time key or what a person wrote. ``draw`` is given a stand-in for each, to be shown as text and nothing
+    more; it also says which sessions the form shows.
     """
     kept: Kept = current_app.extensions["muster_drawn"]
-    key, own = (request.endpoint, request.host_url, facts), (generate_csrf(), fresh_attempt())
+    key, token = (request.endpoint, request.host_url, facts), generate_csrf()
     form: DrawnForm | None = kept.get(key)
     if form is None:
-        html, views = draw(own[1])
-        form = _cut(html, own, _until(views))
+        stand_ins = [fresh_attempt() for _ in typed]
+        html, views = draw(*stand_ins)
+        form = _cut(html, (token, *stand_ins), _until(views))
         kept.keep(key, form)
-    first, *rest = form.body
+    own, (first, *rest) = [token, *map(escape, typed)], form.body
     return "".join([first, *(part for which, piece in zip(form.own, rest, strict=True) for part in (own[which], piece))])
 
 
 def _cut(html: str, own: tuple[str, ...], until: float) -> DrawnForm:
-    """Take the keys out. They are long and random: nothing else on the page is equal to one."""
+    """Take what is a person's out. The stand-ins are long and random: nothing else on the page is equal to one."""
     pieces = re.split("(" + "|".join(map(re.escape, own)) + ")", html)
     return DrawnForm(tuple(pieces[::2]), tuple(map(own.index, pieces[1::2])), until)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
@@ -98,6 +98,11 @@ class SessionView:
     def bookable(self) -> bool:
         """Whether the form would be shown: a place or a waitlist spot may be had now, or applied for."""
         return self.state in (capacity.State.OPEN, capacity.State.WAITLIST)
+
+    @property
+    def uncounted(self) -> SessionView:
+        """The same however much is taken: what a page that shows no numbers is made from, and kept under while they run."""
+        return replace(self, counters=capacity.Counters(0, 0, 0, None, 0), updated_at=self.starts_at)
 
     @property
     def by_application(self) -> bool:

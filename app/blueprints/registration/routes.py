@@ -124,7 +124,7 @@ def _fresh_form(slug: str) -> ResponseReturnValue:
         form.attempt.data = attempt
         return _show_form(page, form), [page]
 
-    return drawn.form_for_visitor((facts, tuple(asked), tuple(plans)), draw)
+    return drawn.form_for_visitor((facts, tuple(asked), tuple(plans)), draw, fresh_attempt())
 
 
 def _applicant(form: RegistrationForm, page: SessionView) -> Applicant:
@@ -175,21 +175,30 @@ def _show_form(page: SessionView, form: RegistrationForm, notice: Refusal | None
 
 
 def _show_check(page: SessionView, form: RegistrationForm, *, changed_price: bool = False) -> str:
-    bill = joining.bill(page, form, viewer.standing(form.email.data))
-    return render_template(
-        "registration/check.html",
-        page=page,
-        form=form,
-        quote=bill.quote,
-        bill=bill,
-        answers=asking.answered(form),
-        sent_again=asking.sent_again(form),
-        whatsapp_number=agreed_number(form),
-        decision=_decision(page),
-        hold_minutes=current_settings().hold_minutes,
-        changed_price=changed_price,
-        now=clock.now(),
-    )
+    """Everything once more. Most visitors type only who they are, and get the page that was drawn for the one before."""
+    bill, number, answers = joining.bill(page, form, viewer.standing(form.email.data)), agreed_number(form), asking.answered(form)
+    decision, uncounted = _decision(page), page.uncounted
+
+    def draw(*who: str) -> drawn.Drawing:
+        form.name.data, form.email.data, form.attempt.data = who
+        return render_template(
+            "registration/check.html",
+            page=uncounted,
+            form=form,
+            quote=bill.quote,
+            bill=bill,
+            answers=answers,
+            sent_again=asking.sent_again(form),
+            whatsapp_number=number,
+            decision=decision,
+            hold_minutes=current_settings().hold_minutes,
+            changed_price=changed_price,
+        ), [page]
+
+    who = (form.name.data, form.email.data, form.attempt.data or "")
+    if changed_price or number or answers or form.code.data or not drawn.is_visitor():
+        return draw(*who)[0]
+    return drawn.form_for_visitor((uncounted, decision, bill, form.accept_waitlist.data), draw, *who)
 
 
 def _closed(page: SessionView, refusal: Refusal) -> bytes | str:
