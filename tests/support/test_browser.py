@@ -48,6 +48,27 @@ def test_axe_passes_a_good_page_and_names_the_fault_of_a_bad_one(chromium: Brows
             axe_check(page)
 
 
+def test_axe_leaves_javascript_off(chromium: Browser, site: str) -> None:
+    with opened(chromium, site) as page:
+        for _ in range(2):
+            page.goto("/script")
+            axe_check(page)
+            axe_check(page)
+            assert page.text_content("#p") == "off"
+        page.evaluate("setTimeout(() => { document.getElementById('p').textContent = 'on' })")
+        axe_check(page)
+        assert page.text_content("#p") == "off"
+
+
+def test_axe_looks_at_a_page_whose_time_stands_still(chromium: Browser, site: str) -> None:
+    with opened(chromium, site, javascript=True) as page:
+        page.clock.install()
+        page.goto("/unlabelled")
+        page.clock.pause_at("2100-01-01")
+        with pytest.raises(AssertionError, match="label"):
+            axe_check(page)
+
+
 def test_page_must_fit_a_phone(chromium: Browser, site: str) -> None:
     with opened(chromium, site) as page:
         page.goto("/good")
