@@ -33,7 +33,7 @@ SQLITE_PATIENCE_SECONDS, SQLITE_LOOK_SECONDS = 10, 0.00025
 _BUSY_TIMEOUT = f"PRAGMA busy_timeout={SQLITE_PATIENCE_SECONDS * 1000}"
 _turns: dict[str | None, threading.Lock] = {}
 """By SQLite file, held by the one of this process's threads whose turn it is to write."""
-_FOLLOWS = "muster_follows"
+_GATHERED, _FOLLOWS = "muster_gathered", "muster_follows"
 _open: ContextVar[bool] = ContextVar("muster_transaction_open", default=False)
 
 
@@ -55,6 +55,7 @@ def transaction() -> Iterator[Session]:
         session.info["muster_connection"] = session.connection(execution_options={"muster_write": True})
         yield session
         session.flush()
+        write_gathered(session)
         session.commit()
         for follow in session.info.pop(_FOLLOWS, ()):
             follow()
@@ -62,9 +63,23 @@ def transaction() -> Iterator[Session]:
         session.rollback()
         raise
     finally:
-        session.info.pop("muster_connection", None)
-        session.info.pop(_FOLLOWS, None)
+        for name in ("muster_connection", _GATHERED, _FOLLOWS):
+            session.info.pop(name, None)
         _open.reset(token)
+
+
+def gathered(session: Session, write: Callable[[Session, list[Any]], None]) -> list[Any]:
+    """The list of what is written together by ``write(session, list)``, in the open transaction when all else has been."""
+    if not _open.get():
+        raise TransactionMisuse("what is gathered is written at the end of a transaction, and none is open")
+    lists: dict[Callable[[Session, list[Any]], None], list[Any]] = session.info.setdefault(_GATHERED, {})
+    return lists.setdefault(write, [])
+
+
+def write_gathered(session: Session) -> None:
+    """Write it now, for whoever is about to read it in the same transaction."""
+    for write, rows in session.info.pop(_GATHERED, {}).items():
+        write(session, rows)
 
 
 def after_commit(session: Session, follow: Callable[[], object]) -> None:

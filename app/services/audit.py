@@ -4,11 +4,15 @@ changes state.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from .. import clock
 from ..models import AuditEntry
-from .writes import added
+from ..transaction import gathered, write_gathered
+from .writes import added_all
 
 GUEST = "guest"
 STRIPE = "stripe"
@@ -22,8 +26,16 @@ def by_user(user_id: int) -> str:
 
 
 def record(db: Session, actor: str, action: str, kind: str, subject_id: int, **detail: object) -> None:
-    """Add one audit entry; ``detail`` must be JSON and hold nothing secret."""
-    added(db, AuditEntry, actor=actor, action=action, subject_kind=kind, subject_id=subject_id, detail=detail)
+    """Add one audit entry; ``detail`` must be JSON and hold nothing secret.
+
+    The entries of a transaction are written together when it ends: it holds its locks for one statement, however much it did.
+    """
+    values = {"actor": actor, "action": action, "subject_kind": kind, "subject_id": subject_id, "detail": detail}
+    gathered(db, _write).append(values | {"created_at": clock.now()})
+
+
+def _write(db: Session, entries: list[dict[str, Any]]) -> None:
+    added_all(db, AuditEntry, entries)
 
 
 def done_before(db: Session, kind: str, subject_id: int, once: str) -> bool:
@@ -31,5 +43,6 @@ def done_before(db: Session, kind: str, subject_id: int, once: str) -> bool:
 
     Call it under the lock of the thing itself.
     """
+    write_gathered(db)
     about = select(AuditEntry.detail).where(AuditEntry.subject_kind == kind, AuditEntry.subject_id == subject_id)
     return any(row.detail.get("once") == once for row in db.execute(about))

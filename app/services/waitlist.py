@@ -17,6 +17,7 @@ from .. import clock
 from ..models import AuditEntry, ClubSession, Order, Registration
 from ..rules import offers as offer_rules
 from ..rules.statuses import OrderStatus, PaymentState, RegistrationStatus, SessionStatus
+from ..transaction import write_gathered
 from . import audit, letters, orders, places, resale, reserves
 from .writes import changed
 
@@ -61,6 +62,7 @@ def _pass_over(db: Session, registration: Registration, free: int, actor: str) -
     entries = select(AuditEntry.detail).where(
         AuditEntry.subject_kind == "registration", AuditEntry.subject_id == registration.id, AuditEntry.action == "passed_over"
     )
+    write_gathered(db)
     if db.execute(entries.order_by(AuditEntry.id.desc()).limit(1)).scalar_one_or_none() != detail:
         audit.record(db, actor, "passed_over", "registration", registration.id, **detail)
 

@@ -67,9 +67,9 @@ def written(db: Session, model: type[M], **values: Any) -> M:
     return model(**connection_of(db).execute(_insert_whole(model), values).one()._mapping)
 
 
-def added(db: Session, model: type[Base], **values: Any) -> None:
-    """The same for a row whose id nobody asks for."""
-    connection_of(db).execute(_add(model), values)
+def added_all(db: Session, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+    """INSERT rows of the same columns whose ids nobody asks for, in this order."""
+    connection_of(db).execute(_add(model), rows if len(rows) > 1 else rows[0])
 
 
 @cache
