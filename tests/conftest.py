@@ -17,7 +17,7 @@ from flask import Flask
 from hypothesis import settings as hypothesis_settings
 
 from tests.support import network
-from tests.support.run import Run
+from tests.support.run import Run, write_bytecode
 
 hypothesis_settings.register_profile("muster", deadline=None, derandomize=True, database=None)
 hypothesis_settings.load_profile("muster")
@@ -30,6 +30,7 @@ _unblock = pytest.StashKey[Callable[[], None]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    write_bytecode()
     config.addinivalue_line("markers", "databases(*names): run on these of sqlite and postgresql instead of on both")
     config.addinivalue_line("markers", "browser: drives a real Chromium")
     worker_input = getattr(config, "workerinput", None)

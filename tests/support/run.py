@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,12 @@ class Run:
     def once(self, name: str) -> Path:
         """The marker of a thing that is made once a run; the caller holds the lock and touches it when made."""
         return self.directory / f"{name}.made"
+
+
+def write_bytecode() -> None:
+    """Keep what is compiled, whatever the shell says: else each worker compiles the tests, each process started here the app."""
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def reachable_directory() -> Path:
