@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, SecurityError
 
+from .logs import request_id
 from .rules.refusals import Refusal
 from .templating import refusal_text
 
@@ -26,8 +27,9 @@ def init_errors(app: Flask) -> None:
 
 
 def page(code: int, heading: str, text: str) -> ResponseReturnValue:
-    """One error page for everything, in the layout of the site."""
-    return render_template("errors/error.html", code=code, heading=heading, text=text), code
+    """One error page for everything, in the layout of the site. What went wrong on our side is named as the log names it."""
+    told = request_id() if code >= 500 else ""
+    return render_template("errors/error.html", code=code, heading=heading, text=text, request_id=told), code
 
 
 def _csrf(_error: CSRFError) -> ResponseReturnValue:
@@ -47,7 +49,7 @@ def _http(error: HTTPException) -> ResponseReturnValue:
         return error.get_response()
     if code == 404 and (meant := _without_slash()) is not None:
         return redirect(meant, 308)
-    heading, text = _words().get(code, _words()[500])
+    heading, text = _words().get(code, _words()[400 if code < 500 else 500])
     return page(code, heading, text)
 
 

@@ -62,6 +62,7 @@ def test_mistake_of_ours_says_that_it_is_ours_and_nothing_else(
     sqlite_app.testing = False  # as in production: errors are answered, not passed on
     page = pages.get("/sessions.ics")
     assert (page.status, page.h1) == (500, "Something went wrong on our side")
+    assert f"500, {page.headers['X-Request-Id']}" in page.text, "the club finds the lines of the log by it"
     assert "If you have paid, your payment is safe" in page.text
     assert not any(words in page.html for words in ("a detail for developers", "Traceback", "RuntimeError"))
     assert "public.calendar" in caplog.text, "the log says where"
