@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Row, Select, func
+from sqlalchemy import Row, Select, func, literal_column, select
 
 from ..extensions import db
 
 T = TypeVar("T")
 
 PAGE_SIZE = 50
+COUNTED = 20_000
+"""A page counts no further: of a million rows that would take longer than all else on it. Filters and sorting reach the rest."""
 FAR = 500
 """So many rows into a list, passing over them costs more than finding them twice."""
 AT_ONCE = 500
@@ -21,7 +23,7 @@ AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some of ``total`` lines: those of page ``number``, counted from 1."""
+    """Some of ``total`` lines: those of page ``number``, counted from 1. ``total`` above COUNTED: nobody counted how many."""
 
     items: Sequence[T]
     number: int
@@ -29,8 +31,17 @@ class Page(Generic[T]):
     size: int = PAGE_SIZE
 
     @property
+    def more(self) -> bool:
+        """Whether there are more lines than were counted."""
+        return self.total > COUNTED
+
+    @property
+    def counted(self) -> int:
+        return min(self.total, COUNTED)
+
+    @property
     def pages(self) -> int:
-        return pages_of(self.total, self.size)
+        return pages_of(self.counted, self.size)
 
     @property
     def first(self) -> int:
@@ -39,7 +50,7 @@ class Page(Generic[T]):
 
     @property
     def last(self) -> int:
-        return min(self.number * self.size, self.total)
+        return min(self.number * self.size, self.counted)
 
 
 def pages_of(total: int, size: int = PAGE_SIZE) -> int:
@@ -50,18 +61,23 @@ def pages_of(total: int, size: int = PAGE_SIZE) -> int:
 def rows_of_page(
     statement: Select[Any], number: int, size: int = PAGE_SIZE, *, keys: Select[Any] | None = None
 ) -> tuple[Sequence[Row[Any]], int, int]:
-    """The rows of one page, its number and how many rows there are in all. A number past the end is the last page.
+    """The rows of one page, its number and how many rows there are, as far as they are counted. Past the end is the last page.
 
     ``keys``: the same rows in the same order by their key alone. They are counted, and far into the list they are passed over,
     instead of rows with all that stands in them.
     """
-    total = count_of(statement if keys is None else keys)
-    number = min(max(1, number), pages_of(total, size))
+    total = _counted(statement if keys is None else keys)
+    number = min(max(1, number), pages_of(min(total, COUNTED), size))
     passed = (number - 1) * size
     if keys is None or passed < FAR:
         return db.session.execute(statement.limit(size).offset(passed)).all(), number, total
     (key,) = keys.selected_columns
     return db.session.execute(statement.where(key.in_(keys.limit(size).offset(passed)))).all(), number, total
+
+
+def _counted(statement: Select[Any]) -> int:
+    rows = statement.with_only_columns(literal_column("1"), maintain_column_froms=True).order_by(None).limit(COUNTED + 1)
+    return int(db.session.execute(select(func.count()).select_from(rows.subquery())).scalar_one())
 
 
 def count_of(statement: Select[Any]) -> int:

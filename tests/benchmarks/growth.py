@@ -33,7 +33,8 @@ def run(where: Run, directory: Path, asked: Asked) -> Table:
                     "list": ("/", None), "session page": (f"/sessions/{slug}", None),
                     "form": (f"/sessions/{slug}/register", None),
                     "desk: today": ("/admin/", cookie), "desk: sessions": ("/admin/sessions", cookie),
-                    "desk: bookings": (f"/admin/sessions/{slug}", cookie), "desk: money": ("/admin/money", cookie),
+                    "desk: bookings": (f"/admin/sessions/{slug}", cookie), "desk: all bookings": ("/admin/registrations", cookie),
+                    "desk: money": ("/admin/money", cookie),
                 }  # fmt: skip
                 for name, (path, headers) in paths.items():
                     measured = hammer(f"{site.url}{path}", 1, asked.seconds, headers=headers)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from app.queries import desk
 from app.rules.statuses import RegistrationStatus, Role
 from tests.support.contract import text_of
 from tests.support.factories import make_club_session
@@ -69,3 +70,20 @@ def test_hundreds_of_bookings_take_the_statements_of_three(pages: PageClient, bo
     for number in range(200):
         book(big, f"Guest{number} Many", email=f"g{number}@club.example", paid_cents=1200 if number % 3 else 0)
     assert cost() == before <= 8
+
+
+def test_a_list_longer_than_anybody_pages_through_is_counted_no_further(
+    pages: PageClient, monkeypatch: pytest.MonkeyPatch, app: Flask
+) -> None:
+    session = make_club_session(capacity=200)
+    for number in range(130):
+        book(session, f"P{number:03} Rua")
+    sign_in(pages, Role.STAFF)
+    assert "130 bookings · 1 to 50" in pages.get("/admin/registrations").text
+    monkeypatch.setattr(desk, "COUNTED", 100)
+    page = pages.get("/admin/registrations?page=9&sort=name")
+    assert "More than 100 bookings · 51 to 100" in page.text and names(page)[0] == "P050" and len(names(page)) == 50
+    assert names(pages.get("/admin/registrations?page=9&sort=oldest"))[-1] == "P099"
+    assert names(pages.get("/admin/registrations?q=p129")) == ["P129"], "what lies behind is found"
+    monkeypatch.setattr(desk, "COUNTED", 130)
+    assert "130 bookings · 101 to 130" in pages.get("/admin/registrations?page=9").text
