@@ -64,7 +64,7 @@ def _wire_outside(app: Flask, settings: Settings) -> None:
 
 
 def _wire_web(app: Flask, settings: Settings) -> None:
-    from . import cli, errors, markdown, security, site_frame, templating, watching, wording
+    from . import cli, errors, first_requests, markdown, security, site_frame, templating, watching, wording
     from .blueprints.accounts.routes import bp as accounts
     from .blueprints.admin.routes import bp as admin
     from .blueprints.basket.routes import bp as basket
@@ -80,6 +80,7 @@ def _wire_web(app: Flask, settings: Settings) -> None:
     from .blueprints.webhooks.routes import bp as webhooks
 
     watching.init_watching(app, settings)
+    first_requests.init_first_requests(app)
     security.init_security(app, settings)
     templating.init_templating(app)
     site_frame.init_site_frame(app)
