@@ -21,7 +21,8 @@ from tests.processes.house import children_of, end, free_port
 from tests.support.database import ROOT
 from tests.support.settings import SECRET_KEY, STRIPE_KEY, WEBHOOK_SECRET
 
-WORKERS, THREADS = 2, 16
+WORKERS, THREADS, CONNECTIONS = 2, 16, 128
+"""As the README says to run it."""
 LONGEST = 60.0
 SETTLED = 1.0
 """Seconds after the first worker's first answer until all of them take their share of the connections."""
@@ -79,6 +80,7 @@ def gunicorn(
 ) -> Iterator[Server]:
     """One site under gunicorn's threads."""
     command = ["gunicorn", name, "--worker-class", "gthread", "--workers", str(workers), "--threads", str(THREADS),
+               "--worker-connections", str(CONNECTIONS),
                "--bind", f"127.0.0.1:{port}", "--log-level", "error", "--backlog", "2048", "--preload"]  # fmt: skip
     began = time.perf_counter()
     with _process(command, environment, directory) as process:
