@@ -15,7 +15,7 @@ from ..extensions import db
 from ..models import ClubSession
 from ..rules import capacity, pricing, refunds
 from ..rules.statuses import Entry, SessionStatus, WaitlistPayment
-from . import questions
+from . import questions, raw_rows
 from .memberships import VISITOR, Standing
 from .raw_rows import Facts, RawRows
 
@@ -127,7 +127,7 @@ _UPCOMING = (
 
 def upcoming_facts(now: datetime) -> Facts:
     """What the list of sessions to come is made from, as the database gave it: equal facts make an equal list. One statement."""
-    return tuple(map(tuple, db.session.execute(_UPCOMING, {"now": now})))
+    return raw_rows.read(_UPCOMING, {"now": now})
 
 
 def upcoming_of(facts: Facts, now: datetime, *, standing: Standing = VISITOR) -> list[Day]:
@@ -158,7 +158,7 @@ _PAGE = _ROWS.statement.add_columns(*_PAGE_MORE).where(_C.slug == bindparam("slu
 
 def page_facts(slug: str) -> Facts:
     """What a session's page is made from, as the database gave it; nothing for an unknown or draft session. One statement."""
-    return tuple(map(tuple, db.session.execute(_PAGE, {"slug": slug})))
+    return raw_rows.read(_PAGE, {"slug": slug})
 
 
 def page_of(facts: Facts, now: datetime, *, standing: Standing = VISITOR) -> SessionView | None:
@@ -177,7 +177,7 @@ def page(slug: str, now: datetime, *, standing: Standing = VISITOR) -> SessionVi
 def preview(slug: str, now: datetime) -> SessionView | None:
     """A draft's page as any visitor will see it once it is published, or None when there is no such draft. One statement."""
     draft = _ROWS.statement.add_columns(*_PAGE_MORE).where(_C.slug == slug, _C.status == SessionStatus.DRAFT)
-    return page_of(tuple(map(tuple, db.session.execute(draft))), now)
+    return page_of(raw_rows.read(draft, {}), now)
 
 
 def prices(row: Any) -> pricing.Prices:

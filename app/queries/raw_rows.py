@@ -14,6 +14,8 @@ from sqlalchemy import Dialect, Select, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import NullType
 
+from ..extensions import db
+
 Facts = tuple[tuple[Any, ...], ...]
 Process = Callable[[Any], Any] | None
 
@@ -36,6 +38,16 @@ class RawRows:
         for row in facts:
             values = (process(value) if process else value for process, value in zip(processes, row, strict=True))
             yield self._Row(*values)
+
+
+def read(statement: Select[Any], given: dict[str, Any]) -> Facts:
+    """The rows as the driver gives them. One statement, and on PostgreSQL nothing but that: to begin and end a transaction around
+    it would be two messages more. Where the session reads in one already, it is read there."""
+    session = db.session()
+    if session.in_transaction() or db.engine.dialect.name != "postgresql":
+        return tuple(map(tuple, session.execute(statement, given)))
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        return tuple(map(tuple, connection.execute(statement, given)))
 
 
 @lru_cache(16)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import psycopg
 from flask import Flask
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from .database import dispose
+
+_END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
 
 
 @contextmanager
@@ -29,10 +31,21 @@ def database_away(app: Flask) -> Iterator[None]:
             file.rmdir()
             kept.rename(file)
         return
-    with psycopg.connect(host=str(url.query["host"]), user=url.username, dbname="postgres", autocommit=True) as server:
+    with _server(url) as server:
         server.execute(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS false'.encode())
-        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (url.database,))
+        server.execute(_END, (url.database,))
         try:
             yield
         finally:
             server.execute(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS true'.encode())
+
+
+def connections_lost(app: Flask) -> None:
+    """PostgreSQL forgets every connection to the database, as when it is started anew; the app has not noticed yet."""
+    url = make_url(app.extensions["muster_settings"].database_url)
+    with _server(url) as server:
+        assert server.execute(_END, (url.database,)).fetchall(), "the app kept none"
+
+
+def _server(url: URL) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(host=str(url.query["host"]), user=url.username, dbname="postgres", autocommit=True)
