@@ -88,7 +88,7 @@ def _registrations(session: Any, start: int, amount: int, of_each: int, ago: dat
         yield {
             "reference": f"{new_reference()}{new_reference()}", "club_session_id": club_session_id, "name": f"Person {number}",
             "email": f"person{number}@example.org", "places": 1, "status": RegistrationStatus.REGISTERED,
-            "payment_status": PaymentState.FREE, "price_cents": 0, "created_at": ago,
+            "payment_status": PaymentState.FREE, "price_cents": 0, "created_at": ago + timedelta(seconds=number),
         }  # fmt: skip
 
 
