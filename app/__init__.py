@@ -37,7 +37,7 @@ def _wire_ground(app: Flask, settings: Settings) -> None:
     worker_counts.share()
     init_logs(app)
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
-    pool = {} if settings.is_sqlite else {"pool_size": 8, "max_overflow": 8}
+    pool = {} if settings.is_sqlite else {"pool_size": 8, "max_overflow": 8, "pool_pre_ping": True}
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True, **pool}  # values people typed belong in no log
     INSTANCE.mkdir(exist_ok=True)
     db.init_app(app)

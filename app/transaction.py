@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Dialect, Engine, event
-from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from .extensions import db
@@ -29,8 +29,6 @@ TRIES = 6
 POSTGRESQL_PATIENCE = {"lock_timeout": 8_000, "statement_timeout": 20_000, "idle_in_transaction_session_timeout": 60_000}
 """Milliseconds, for each connection of ours: for a lock, for a statement with its locks, and for a transaction that does nothing
 (its process hangs) before the server ends it. What runs into one is answered with 503 and Retry-After."""
-POSTGRESQL_RESTS_SECONDS = 1.0
-"""A server that is started anew may cost each process one answer, 503 with Retry-After, if it asked something just before."""
 SQLITE_PATIENCE_SECONDS, SQLITE_LOOK_SECONDS = 10, 0.00025
 _BUSY_TIMEOUT = f"PRAGMA busy_timeout={SQLITE_PATIENCE_SECONDS * 1000}"
 _turns: dict[str | None, threading.Lock] = {}
@@ -153,31 +151,12 @@ def prepare_engine(engine: Engine) -> None:
         event.listen(engine, "checkin", _sqlite_end)
     else:
         event.listen(engine, "connect", _postgresql_connect)
-        event.listen(engine, "checkin", _postgresql_rests)
-        event.listen(engine, "checkout", partial(_postgresql_wakes, engine.dialect))
 
 
 def _postgresql_connect(connection: Any, _record: Any) -> None:
     connection.autocommit = True  # so that a rollback does not take the settings back
     connection.execute("; ".join(f"SET {name} = {milliseconds}" for name, milliseconds in POSTGRESQL_PATIENCE.items()))
     connection.autocommit = False
-
-
-def _postgresql_rests(_connection: Any, record: Any) -> None:
-    record.info["muster_rests_since"] = time.monotonic()
-
-
-def _postgresql_wakes(dialect: Dialect, connection: Any, record: Any, _fairy: Any) -> None:
-    """After a rest, ask whether the server still knows the connection: if it does not, the pool makes another.
-
-    To ask before each use, as the pool would, is one of four messages that a page costs.
-    """
-    since = record.info.pop("muster_rests_since", None)
-    if since is not None and time.monotonic() - since >= POSTGRESQL_RESTS_SECONDS:
-        try:
-            dialect.do_ping(connection)
-        except dialect.loaded_dbapi.Error as error:
-            raise DisconnectionError from error
 
 
 def without_patience(connection: Connection) -> None:
