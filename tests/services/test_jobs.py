@@ -131,6 +131,7 @@ def test_scans_run_again_and_again_and_none_holds_up_another(background: jobs.Wo
     jobs.register_scan("good", lambda: seen.append("x") or 0)
     background.start()
     wait_until(lambda: len(seen) >= 3)
+    assert len(seen) >= 3 and not stuck.is_set(), "one scan is stuck and another fails, and the third goes on"
     stuck.set()
 
 
@@ -206,6 +207,7 @@ def test_waiting_ends_when_the_worker_is_stopped(background: jobs.Worker) -> Non
     threading.Timer(0.2, background.stop).start()
     background.wait()
     wait_until(lambda: jobs.Worker.running is None, 30)
+    assert jobs.Worker.running is None
 
 
 CHILD = """

@@ -19,18 +19,18 @@ ON_POSTGRESQL = 6
 
 def test_seeds_that_failed_once_keep_every_promise_now(world: World) -> None:
     for seed in kept_seeds():
-        play(world, seed)
+        assert play(world, seed).log, f"seed {seed}: nothing happened"
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_histories_keep_every_promise(world: World, chunk: int) -> None:
     for seed in range(1 + chunk, 1 + HISTORIES, CHUNKS):
-        play(world, seed)
+        assert play(world, seed).log, f"seed {seed}: nothing happened"
 
 
 def test_histories_keep_every_promise_on_postgresql(postgres_world: World) -> None:
     for seed in range(1, 1 + ON_POSTGRESQL):
-        play(postgres_world, seed)
+        assert play(postgres_world, seed).log, f"seed {seed}: nothing happened"
 
 
 def test_same_seed_is_the_same_history(world: World) -> None:

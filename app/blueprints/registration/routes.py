@@ -196,7 +196,7 @@ def _show_check(page: SessionView, form: RegistrationForm, *, changed_price: boo
         ), [page]
 
     who = (form.name.data, form.email.data, form.attempt.data or "")
-    if changed_price or number or answers or form.code.data or not drawn.is_visitor():
+    if changed_price or number or page.asks or form.code.data or not drawn.is_visitor():
         return draw(*who)[0]
     return drawn.form_for_visitor((uncounted, decision, bill, form.accept_waitlist.data), draw, *who)
 
