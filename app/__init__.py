@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 from flask import Flask
 
 from . import models as _models  # noqa: F401 - registers every table
+from . import transaction
 from .config import INSTANCE, Settings, SettingsError, from_environment, unsafe
 from .extensions import MIGRATIONS, db
 from .template_loading import Templates
 from .url_rules import LazyRule
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -32,12 +38,11 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _wire_ground(app: Flask, settings: Settings) -> None:
     from . import worker_counts
     from .logs import init_logs
-    from .transaction import prepare_engine
 
     worker_counts.share()
     init_logs(app)
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
-    pool = {} if settings.is_sqlite else {"pool_size": 8, "max_overflow": 8, "pool_pre_ping": True}
+    pool, prepare_engine = _database(settings)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True, **pool}  # values people typed belong in no log
     INSTANCE.mkdir(exist_ok=True)
     db.init_app(app)
@@ -47,6 +52,15 @@ def _wire_ground(app: Flask, settings: Settings) -> None:
         Migrate(app, db, directory=str(MIGRATIONS))
     with app.app_context():
         prepare_engine(db.engine)
+
+
+def _database(settings: Settings) -> tuple[dict[str, Any], Callable[[Engine], None]]:
+    """How many connections its engine keeps, and what prepares it."""
+    if settings.is_sqlite:
+        return {}, transaction.prepare_engine
+    from . import postgresql
+
+    return postgresql.POOL, postgresql.prepare_engine
 
 
 def _wire_outside(app: Flask, settings: Settings) -> None:

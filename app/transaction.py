@@ -26,9 +26,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 TRIES = 6
-POSTGRESQL_PATIENCE = {"lock_timeout": 8_000, "statement_timeout": 20_000, "idle_in_transaction_session_timeout": 60_000}
-"""Milliseconds, for each connection of ours: for a lock, for a statement with its locks, and for a transaction that does nothing
-(its process hangs) before the server ends it. What runs into one is answered with 503 and Retry-After."""
 SQLITE_PATIENCE_SECONDS, SQLITE_LOOK_SECONDS = 10, 0.00025
 _BUSY_TIMEOUT = f"PRAGMA busy_timeout={SQLITE_PATIENCE_SECONDS * 1000}"
 _turns: dict[str | None, threading.Lock] = {}
@@ -144,26 +141,10 @@ def is_open() -> bool:
 
 
 def prepare_engine(engine: Engine) -> None:
-    """Bind the listeners to the app's own engine: SQLite's pragmas and BEGIN IMMEDIATE, PostgreSQL's time-outs."""
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _sqlite_connect)
-        event.listen(engine, "begin", _sqlite_begin)
-        event.listen(engine, "checkin", _sqlite_end)
-    else:
-        event.listen(engine, "connect", _postgresql_connect)
-
-
-def _postgresql_connect(connection: Any, _record: Any) -> None:
-    connection.autocommit = True  # so that a rollback does not take the settings back
-    connection.execute("; ".join(f"SET {name} = {milliseconds}" for name, milliseconds in POSTGRESQL_PATIENCE.items()))
-    connection.autocommit = False
-
-
-def without_patience(connection: Connection) -> None:
-    """Let this connection's statements take as long as they take, as a migration of a large table must. Locks keep their limit,
-    so that a migration that cannot have one gives up instead of holding up everybody behind it."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SET statement_timeout = 0")
+    """Bind the listeners to the app's own engine when it is SQLite's: pragmas, BEGIN IMMEDIATE, and the queue of the writers."""
+    event.listen(engine, "connect", _sqlite_connect)
+    event.listen(engine, "begin", _sqlite_begin)
+    event.listen(engine, "checkin", _sqlite_end)
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:

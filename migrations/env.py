@@ -9,7 +9,7 @@ from flask import current_app
 
 from app import jobs
 from app.extensions import Base, db
-from app.transaction import without_patience
+from app.postgresql import without_patience
 
 
 def is_ours(_object: Any, name: str | None, kind: str, reflected: bool, _compare_to: Any) -> bool:

@@ -7,8 +7,8 @@ import pytest
 from tests.support.source import Source, assert_none, sources
 
 GROUND = (
-    "config", "extensions", "transaction", "clock", "jobs", "logs", "measures", "scan_loops", "scan_results", "worker_counts",
-    "worker_slots",
+    "config", "extensions", "transaction", "postgresql", "clock", "jobs", "logs", "measures", "scan_loops", "scan_results",
+    "worker_counts", "worker_slots",
 )  # fmt: skip
 """Known to every floor but rules; `jobs` and its slots are the queue that services put work into."""
 WEB = (

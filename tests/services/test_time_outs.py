@@ -16,12 +16,13 @@ from flask import Flask
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from app import transaction as ground
+from app import postgresql
 from app.extensions import db
 from app.models import ClubSession
+from app.postgresql import without_patience
 from app.queries import club_sessions
 from app.services import winding_up
-from app.transaction import transaction, without_patience
+from app.transaction import transaction
 from tests.support.database import dispose
 from tests.support.factories import make_free_club_session
 from tests.support.rows import the
@@ -42,7 +43,7 @@ def held(app: Flask, statement: str) -> Iterator[None]:
 
 def patience(monkeypatch: pytest.MonkeyPatch, **milliseconds: int) -> None:
     """From now on connections are made with this, and no other, patience."""
-    monkeypatch.setattr(ground, "POSTGRESQL_PATIENCE", dict.fromkeys(ground.POSTGRESQL_PATIENCE, NEVER) | milliseconds)
+    monkeypatch.setattr(postgresql, "PATIENCE", dict.fromkeys(postgresql.PATIENCE, NEVER) | milliseconds)
     dispose()
 
 
@@ -56,7 +57,7 @@ def assert_asked_to_come_again(app: Flask, address: str) -> None:
 def test_each_connection_has_its_limits_and_a_rollback_keeps_them(app: Flask) -> None:
     for _ in range(2):
         with db.engine.connect() as connection:
-            for name, milliseconds in ground.POSTGRESQL_PATIENCE.items():
+            for name, milliseconds in postgresql.PATIENCE.items():
                 setting = connection.execute(text(f"SELECT setting FROM pg_settings WHERE name = '{name}'")).scalar_one()  # noqa: S608
                 assert int(setting) == milliseconds
             connection.rollback()
@@ -78,7 +79,7 @@ def test_use_case_waits_for_a_lock_once_and_changes_nothing(app: Flask, monkeypa
     make_free_club_session(slug="walk")
     patience(monkeypatch, lock_timeout=50)
     tries: list[Any] = []
-    monkeypatch.setattr(ground.time, "sleep", tries.append)
+    monkeypatch.setattr(time, "sleep", tries.append)
     with held(app, "SELECT id FROM club_sessions FOR UPDATE"), pytest.raises(DBAPIError, match="lock timeout"):
         winding_up.cancel_session("walk", "user:1", "Rain.")
     assert tries == [] and the(ClubSession).status == "published"

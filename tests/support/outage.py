@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL, make_url
 
 from .database import dispose
 
-_END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+_END = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
 
 
 @contextmanager
