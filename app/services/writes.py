@@ -63,8 +63,13 @@ def inserted(db: Session, model: type[Base], **values: Any) -> int:
 
 
 def written(db: Session, model: type[M], **values: Any) -> M:
-    """INSERT one row; the whole of it as it stands now, for who goes on with it in this transaction. It belongs to no session."""
-    return model(**connection_of(db).execute(_insert_whole(model), values).one()._mapping)
+    """INSERT one row; the whole of it as it stands now, for who goes on with it in this transaction. It belongs to no session.
+
+    Only its id comes back: all else was given or is the default of its column, as the statement itself says.
+    """
+    result = connection_of(db).execute(_insert(model), values)
+    given = cast(Mapping[str, Any], result.last_inserted_params())
+    return model(**{**dict.fromkeys(_table(model).c.keys()), **given, "id": result.scalar_one()})
 
 
 def added_all(db: Session, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
@@ -87,12 +92,6 @@ def insert_once(db: Session, model: type[Base], key: InstrumentedAttribute[Any],
     """INSERT … ON CONFLICT DO NOTHING: True when the row was inserted now, False when one with this ``key`` was there."""
     connection = connection_of(db)
     return connection.execute(_insert_once(model, key.key, connection.dialect.name), values).first() is not None
-
-
-@cache
-def _insert_whole(model: type[Base]) -> Insert:
-    table = _table(model)
-    return insert(table).returning(*table.c)
 
 
 @cache
