@@ -137,7 +137,7 @@ def _locked(db: Session, slug: str, tokens: tuple[str, ...]) -> tuple[ClubSessio
         if row.order_id is not None:
             orders.lock(db, row.order_id)
     fresh = {"populate_existing": True}
-    statement = select(ClubSession).where(ClubSession.slug == slug).with_for_update().execution_options(**fresh)
+    statement = select(ClubSession).where(ClubSession.slug == slug).with_for_update(key_share=True).execution_options(**fresh)
     club_session = db.execute(statement).scalar_one_or_none()
     if club_session is None:
         raise SessionNotFound

@@ -35,8 +35,9 @@ def lock(db: Session, token: str, *also: int) -> Booking:
     order = lock_orders(db, row.id)
     # Read only now: nobody moves a booking without its order's lock.
     here = db.execute(select(Registration.club_session_id).where(Registration.id == row.id)).scalar_one()
-    statement = select(ClubSession).where(ClubSession.id.in_({here, *also})).order_by(ClubSession.id).with_for_update()
-    sessions = {one.id: one for one in db.execute(statement.execution_options(populate_existing=True)).scalars()}
+    in_turn = select(ClubSession).where(ClubSession.id.in_({here, *also})).order_by(ClubSession.id)
+    statement = in_turn.with_for_update(key_share=True).execution_options(populate_existing=True)
+    sessions = {one.id: one for one in db.execute(statement).scalars()}
     mine = select(Registration).where(Registration.id == row.id).execution_options(populate_existing=True)
     registration = db.execute(mine).scalar_one()
     return Booking(registration, order, line_of(db, registration), sessions[here], sessions)

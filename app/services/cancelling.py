@@ -118,7 +118,7 @@ def _locked(db: Session, registration_id: int) -> tuple[ClubSession, Registratio
         select(ClubSession)
         .join(Registration, Registration.club_session_id == ClubSession.id)
         .where(Registration.id == registration_id)
-        .with_for_update(of=ClubSession)
+        .with_for_update(of=ClubSession, key_share=True)
         .execution_options(populate_existing=True)
     ).scalar_one()
     registration = db.execute(

@@ -120,7 +120,7 @@ def _tell_some(change_id: int) -> int:
         batch = db.execute(found.order_by(_R.id).limit(BATCH)).all()
         orders = select(Order.id).where(Order.id.in_({row.order_id for row in batch})).order_by(Order.id)
         db.execute(orders.with_for_update(read=True, key_share=True)).all()
-        club_session = db.execute(select(_C).where(_C.id == seen.club_session_id).with_for_update()).scalar_one()
+        club_session = db.execute(select(_C).where(_C.id == seen.club_session_id).with_for_update(key_share=True)).scalar_one()
         change = db.execute(select(_S.was, _S.told_up_to, _S.created_at).where(_S.id == change_id)).one()
         if change.told_up_to != seen.told_up_to:
             return len(batch)  # another worker was here meanwhile; what is left is found at the next look

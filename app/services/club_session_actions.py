@@ -91,7 +91,7 @@ def publish_series(slug: str, actor: str) -> int:
         drafts = select(*club_sessions.COLUMNS).where(
             _C.series == series, _C.status == SessionStatus.DRAFT, _C.starts_at > clock.now()
         )
-        rows = db.execute(drafts.order_by(_C.id).with_for_update()).all()
+        rows = db.execute(drafts.order_by(_C.id).with_for_update(key_share=True)).all()
         for row in rows:
             publish_one(db, row, actor)
         return len(rows)

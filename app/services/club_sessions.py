@@ -155,7 +155,7 @@ def read(row: Row[Any]) -> ClubSessionFields:
 
 def locked(db: Session, slug: str) -> Row[Any]:
     """The session's ``COLUMNS`` with its row locked. Raises SessionNotFound."""
-    row = db.execute(select(*COLUMNS).where(_C.slug == slug).with_for_update()).first()
+    row = db.execute(select(*COLUMNS).where(_C.slug == slug).with_for_update(key_share=True)).first()
     if row is None:
         raise SessionNotFound
     return row

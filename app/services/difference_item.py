@@ -65,7 +65,7 @@ def let_go(db: Session, registration_id: int, now: datetime) -> None:
 
 
 def _still_free(db: Session, registration: Registration, added: int, now: datetime) -> bool:
-    statement = select(ClubSession).where(ClubSession.id == registration.club_session_id).with_for_update()
+    statement = select(ClubSession).where(ClubSession.id == registration.club_session_id).with_for_update(key_share=True)
     club_session = db.execute(statement).scalar_one()
     if club_session.status is not SessionStatus.PUBLISHED or now >= club_session.starts_at:
         return False

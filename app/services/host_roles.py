@@ -45,7 +45,7 @@ def invite(slug: str, typed: str, user_id: int) -> str:
         raise InvalidInput("email", words("Enter an e-mail address in the correct format, like name@example.com"))
     with transaction() as db:
         club_session_id = check_may(db, slug, user_id, as_host=True)
-        row = db.execute(select(_C.title, _C.id).where(_C.id == club_session_id).with_for_update()).one()
+        row = db.execute(select(_C.title, _C.id).where(_C.id == club_session_id).with_for_update(key_share=True)).one()
         names = db.execute(select(_H.email).where(_H.club_session_id == club_session_id)).scalars().all()
         host = db.execute(select(User.name, User.email).where(User.id == user_id)).one()
         if email == host.email:

@@ -96,7 +96,7 @@ def order(slug: str, fee: Fee) -> Entered:
         if again := orders.token_of_attempt(db, fee.attempt):
             return Entered(Outcome.RESUMED, again)
         host = select(ClubSession.id).where(ClubSession.slug == slug, ClubSession.host_user_id == fee.user_id)
-        if db.execute(host.with_for_update()).first() is None:
+        if db.execute(host.with_for_update(key_share=True)).first() is None:
             raise SessionNotFound
         open_one = _open_order(db, slug)
         if open_one is not None and vouchers.of_order(db, open_one.id) == normalise(fee.code):

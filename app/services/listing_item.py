@@ -160,7 +160,7 @@ def _check_wanted(db: Session, club_session_id: int, now: datetime) -> None:
 
 
 def _lock(db: Session, club_session_id: int) -> None:
-    db.execute(select(ClubSession.id).where(ClubSession.id == club_session_id).with_for_update())
+    db.execute(select(ClubSession.id).where(ClubSession.id == club_session_id).with_for_update(key_share=True))
 
 
 def _session_id(db: Session, item: OrderItem) -> int:

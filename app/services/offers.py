@@ -122,7 +122,7 @@ def _offered(db: Session, token: str) -> tuple[Registration, Order]:
     if row is None or row.order_id is None:
         raise OfferOver
     order = orders.lock(db, row.order_id)
-    db.execute(select(ClubSession.id).where(ClubSession.id == row.club_session_id).with_for_update())
+    db.execute(select(ClubSession.id).where(ClubSession.id == row.club_session_id).with_for_update(key_share=True))
     statement = select(Registration).where(Registration.id == row.id).execution_options(populate_existing=True)
     registration = db.execute(statement).scalar_one()
     if registration.status is not RegistrationStatus.OFFERED:

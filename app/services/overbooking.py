@@ -17,7 +17,7 @@ from . import audit, places
 
 def lock(db: Session, slug: str) -> ClubSession:
     """The session with its row locked, as it is now. Raises SessionNotFound."""
-    statement = select(ClubSession).where(ClubSession.slug == slug).with_for_update()
+    statement = select(ClubSession).where(ClubSession.slug == slug).with_for_update(key_share=True)
     club_session = db.execute(statement.execution_options(populate_existing=True)).scalar_one_or_none()
     if club_session is None:
         raise SessionNotFound

@@ -100,7 +100,7 @@ def give_to_following(slug: str, actor: str) -> int:
     """Let the sessions of the series that come after this one ask just the same; how many there are. Raises SessionNotFound."""
     with transaction() as db:
         club_session_id = _locked(db, slug)
-        followers = db.execute(_following(db, club_session_id).with_for_update()).scalars().all()
+        followers = db.execute(_following(db, club_session_id).with_for_update(key_share=True)).scalars().all()
         for follower in followers:
             db.execute(delete(_Q).where(_Q.club_session_id == follower))
             copy(db, club_session_id, follower)
@@ -140,7 +140,7 @@ def _values(fields: QuestionFields) -> dict[str, Any]:
 
 
 def _locked(db: Session, slug: str) -> int:
-    club_session_id = db.execute(select(_C.id).where(_C.slug == slug).with_for_update()).scalar_one_or_none()
+    club_session_id = db.execute(select(_C.id).where(_C.slug == slug).with_for_update(key_share=True)).scalar_one_or_none()
     if club_session_id is None:
         raise SessionNotFound
     return club_session_id

@@ -215,7 +215,8 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
     @staticmethod
     def _apply(db: Session, quoted: QuotedPlaces) -> Reserved[QuotedPlaces]:
         """An application takes nothing, but comes before or after a cancellation and never beside it, so that all are told."""
-        status = db.execute(select(ClubSession.status).where(ClubSession.id == quoted.subject_id).with_for_update()).scalar_one()
+        its_status = select(ClubSession.status).where(ClubSession.id == quoted.subject_id)
+        status = db.execute(its_status.with_for_update(key_share=True)).scalar_one()
         if status is not SessionStatus.PUBLISHED:
             raise SessionCancelled
         return Reserved(quoted, waits=True, pays_now=False)

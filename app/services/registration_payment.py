@@ -27,7 +27,7 @@ _BOOKING = select(Registration).where(_ITS).with_for_update().execution_options(
 _SESSION_STATUS = select(ClubSession.status).where(
     ClubSession.id == select(Registration.club_session_id).where(_ITS).scalar_subquery()
 )
-_LOCKED, _SHARED = _SESSION_STATUS.with_for_update(), _SESSION_STATUS.with_for_update(read=True)
+_LOCKED, _SHARED = _SESSION_STATUS.with_for_update(key_share=True), _SESSION_STATUS.with_for_update(read=True)
 
 
 def fulfil(db: Session, item: OrderItem, actor: str, now: datetime) -> bool:
@@ -91,7 +91,7 @@ def _become(db: Session, registration: Registration, status: RegistrationStatus,
 def _still_free(db: Session, registration: Registration, now: datetime) -> bool:
     """Take the places again for a late payment, unless the session is over, they are gone, or somebody waits for them."""
     club_session = db.execute(
-        select(ClubSession).where(ClubSession.id == registration.club_session_id).with_for_update()
+        select(ClubSession).where(ClubSession.id == registration.club_session_id).with_for_update(key_share=True)
     ).scalar_one()
     if club_session.status is not SessionStatus.PUBLISHED or now >= club_session.starts_at:
         return False

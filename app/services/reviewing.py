@@ -71,7 +71,7 @@ def _locked(db: Session, slug: str) -> tuple[ClubSession, Order | None, OrderIte
     )
     item = db.execute(paid.order_by(OrderItem.id.desc()).limit(1)).scalar_one_or_none()
     order = orders.lock(db, item.order_id) if item is not None else None
-    statement = select(ClubSession).where(ClubSession.slug == slug).with_for_update()
+    statement = select(ClubSession).where(ClubSession.slug == slug).with_for_update(key_share=True)
     club_session = db.execute(statement.execution_options(populate_existing=True)).scalar_one_or_none()
     if club_session is None:
         raise SessionNotFound

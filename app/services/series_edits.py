@@ -82,7 +82,7 @@ def edit_following(slug: str, fields: ClubSessionFields, actor: str, *, seen: st
     what cannot be done to several, and ChangedMeanwhile when it is no longer what was ``seen`` or confirmed.
     """
     with transaction() as db:
-        rows = db.execute(_wanted(db, slug).order_by(_C.id).with_for_update()).all()
+        rows = db.execute(_wanted(db, slug).order_by(_C.id).with_for_update(key_share=True)).all()
         planned = _plan(db, rows, slug, fields, seen)
         if planned.fingerprint != confirmed:
             raise ChangedMeanwhile

@@ -47,7 +47,7 @@ def deal(db: Session, club_session_id: int, actor: str, *, freed: int = 0) -> in
     return served + reserves.roll(db, club_session, freed - (free - left), left, actor, now)
 
 
-_LOCKED = select(ClubSession).where(ClubSession.id == bindparam("club_session_id")).with_for_update()
+_LOCKED = select(ClubSession).where(ClubSession.id == bindparam("club_session_id")).with_for_update(key_share=True)
 _LOCKED = _LOCKED.execution_options(populate_existing=True)
 
 

@@ -31,7 +31,8 @@ LET_GO = ACTIVE - TAKEN
 def cancel_session(slug: str, actor: str, reason: str) -> None:
     """Cancel a club session: from now on nobody gets in, and the worker tells and refunds everybody. Raises SessionNotFound."""
     with transaction() as db:
-        row = db.execute(select(ClubSession.id, ClubSession.status).where(ClubSession.slug == slug).with_for_update()).first()
+        wanted = select(ClubSession.id, ClubSession.status).where(ClubSession.slug == slug)
+        row = db.execute(wanted.with_for_update(key_share=True)).first()
         if row is None:
             raise SessionNotFound
         allowed = ClubSession.status.in_(sources(SESSION_MOVES, SessionStatus.CANCELLED))
@@ -103,7 +104,7 @@ def _end(registration_id: int, cancelled: bool) -> bool:
             select(Registration.order_id, Registration.club_session_id).where(Registration.id == registration_id)
         ).one()
         order = bookings.lock_orders(db, registration_id) if row.order_id is not None else None
-        db.execute(select(ClubSession.id).where(ClubSession.id == row.club_session_id).with_for_update())
+        db.execute(select(ClubSession.id).where(ClubSession.id == row.club_session_id).with_for_update(key_share=True))
         statement = select(Registration).where(Registration.id == registration_id).execution_options(populate_existing=True)
         registration = db.execute(statement).scalar_one()
         if registration.club_session_id != row.club_session_id:

@@ -20,7 +20,7 @@ from app.models import ClubSession
 from app.services import places
 
 CHECK = "never_oversold"
-FOR_UPDATE = re.compile(r" FOR (?:UPDATE|SHARE)(?: OF \w+(?:, \w+)*)?(?: SKIP LOCKED| NOWAIT)?\s*$")
+FOR_UPDATE = re.compile(r" FOR (?:(?:NO KEY )?UPDATE|(?:KEY )?SHARE)(?: OF \w+(?:, \w+)*)?(?: SKIP LOCKED| NOWAIT)?\s*$")
 
 
 @contextmanager

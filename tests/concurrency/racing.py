@@ -6,13 +6,16 @@ Called by the tests of races. A `Meeting` forces the interleaving that a twin ne
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import text
 
+from app.extensions import db
 from app.rules.refusals import Refusal
 from app.services import health_check, registrations
 from app.services.registrations import Applicant, Entered
@@ -106,3 +109,16 @@ def all_is_well() -> None:
     findings = health_check.findings()
     if findings:
         raise AssertionError(f"flask doctor would say: {findings}")
+
+
+def wait_until_somebody_waits() -> None:
+    """Until the database itself says that a transaction waits for another's lock."""
+    deadline = time.monotonic() + 20
+    with db.engine.connect() as connection:
+        while time.monotonic() < deadline:
+            waiting = text("SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database OR database IS NULL"
+                           " WHERE NOT granted AND datname = current_database()")  # fmt: skip
+            if connection.execute(waiting).scalar_one():
+                return
+            connection.rollback()
+    raise AssertionError("nobody waits")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from app.extensions import db as flask_db
 from app.models import ClubSession, Refund, Registration
@@ -29,7 +28,7 @@ from app.services import (
 )
 from app.services.items import Buyer, Wanted
 from app.transaction import transaction
-from tests.concurrency.racing import Meeting, race, values
+from tests.concurrency.racing import Meeting, race, values, wait_until_somebody_waits
 from tests.support.booking import begin, mails, order_of, states, work
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session
@@ -38,7 +37,7 @@ from tests.support.rows import all_of, the
 from tests.support.shop import make_file
 
 pytestmark = pytest.mark.databases("postgresql")
-LOCKS = re.compile(r"FOR (?P<mode>UPDATE|SHARE)(?: OF (?P<of>.*))?\s*$")
+LOCKS = re.compile(r"FOR (?P<mode>(?:NO KEY )?UPDATE|SHARE)(?: OF (?P<of>.*))?\s*$")
 
 
 def taken_in_turn(seen: list[str]) -> list[str]:
@@ -163,19 +162,6 @@ def test_two_who_pay_at_once_where_somebody_waits_to_be_replaced_pay_them_back_o
     assert the(Refund).amount_cents == 1200 and the(Registration, order_id=order_of(leaver).id).replacement_wanted_at is None
     work()
     assert health_check.findings() == []
-
-
-def wait_until_somebody_waits() -> None:
-    """Until the database itself says that a transaction waits for another's lock."""
-    deadline = time.monotonic() + 20
-    with flask_db.engine.connect() as connection:
-        while time.monotonic() < deadline:
-            waiting = text("SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database OR database IS NULL"
-                           " WHERE NOT granted AND datname = current_database()")  # fmt: skip
-            if connection.execute(waiting).scalar_one():
-                return
-            connection.rollback()
-    raise AssertionError("nobody waits")
 
 
 def test_circle_between_a_replacement_who_pays_and_a_refund_by_staff_is_cut_and_both_are_done(
