@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 from .logs import request_id
 from .rules.refusals import Refusal
 from .templating import refusal_text
+from .transaction import Overtaken
 
 
 def init_errors(app: Flask) -> None:
@@ -23,6 +24,7 @@ def init_errors(app: Flask) -> None:
     app.register_error_handler(OperationalError, _database)
     app.register_error_handler(InternalError, _database)  # the server ended a transaction that did nothing for too long
     app.register_error_handler(PoolTimeout, _database)
+    app.register_error_handler(Overtaken, _database)  # again and again: whoever comes in a minute finds it calm
     app.register_error_handler(Exception, _bug)
 
 
@@ -65,8 +67,8 @@ def _without_slash() -> str | None:
     return f"{path}?{request.query_string.decode()}" if request.query_string else path
 
 
-def _database(error: DBAPIError) -> ResponseReturnValue:
-    current_app.logger.error("database unavailable for %s: %s", request.endpoint, type(getattr(error, "orig", error)).__name__)
+def _database(error: DBAPIError | PoolTimeout | Overtaken) -> ResponseReturnValue:
+    current_app.logger.error("database did not do it for %s: %s", request.endpoint, type(getattr(error, "orig", error)).__name__)
     body, code = page(503, *_words()[503])  # type: ignore[misc]
     return body, code, {"Retry-After": "30"}
 

@@ -34,6 +34,10 @@ _GATHERED, _FOLLOWS = "muster_gathered", "muster_follows"
 _open: ContextVar[bool] = ContextVar("muster_transaction_open", default=False)
 
 
+class Overtaken(Exception):
+    """What a use case had read was changed before it took what it had come for: nothing is written, and it is to look again."""
+
+
 class TransactionMisuse(RuntimeError):
     """A programming error: a nested transaction, a dirty entry, or a network call with one open."""
 
@@ -91,14 +95,15 @@ def connection_of(session: Session) -> Connection:
 
 
 def retried(use_case: Callable[P, T]) -> Callable[P, T]:
-    """Repeat a use case whose transaction lost a conflict; it must do nothing but one transaction before it can fail."""
+    """Repeat a use case whose transaction lost a conflict or was Overtaken; it must do nothing but one transaction before it can
+    fail."""
 
     @wraps(use_case)
     def repeat(*args: P.args, **kwargs: P.kwargs) -> T:
         for attempt in range(TRIES):
             try:
                 return use_case(*args, **kwargs)
-            except DBAPIError as error:
+            except (DBAPIError, Overtaken) as error:
                 if attempt == TRIES - 1 or _open.get() or not is_conflict(error):
                     raise
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
@@ -107,12 +112,14 @@ def retried(use_case: Callable[P, T]) -> Callable[P, T]:
     return repeat
 
 
-def is_conflict(error: DBAPIError) -> bool:
-    """True for what a repeat can cure: deadlock, serialization failure, SQLite busy, a reference drawn twice.
+def is_conflict(error: DBAPIError | Overtaken) -> bool:
+    """True for what a repeat can cure: being overtaken, deadlock, serialization failure, SQLite busy, a reference drawn twice.
 
     On PostgreSQL also a row that somebody else inserted since we looked (23505): the repeat finds it when it looks.
     Not a lock that could not be had in time: whoever waited that long is asked to come again, and does not queue once more.
     """
+    if isinstance(error, Overtaken):
+        return True
     sqlstate = getattr(error.orig, "sqlstate", None)
     if sqlstate in ("40001", "40P01", "23505"):
         return True

@@ -113,13 +113,15 @@ Q = TypeVar("Q", bound=Quoted)
 
 @dataclass(frozen=True)
 class Reserved(Generic[Q]):
-    """A line of which everything scarce has been taken."""
+    """A line of which everything scarce has been taken, or is about to be."""
 
     quoted: Q
     waits: bool = False
     """Not there yet: the buyer waits for it, and the order is not done though nothing may be to pay."""
     pays_now: bool = True
     """False: it is paid for when it comes free."""
+    taken: bool = True
+    """False: what is scarce is taken when all else has been written (``take_last``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,14 @@ class ItemHandler(ABC, Generic[Q]):
 
     def tell_had(self, db: Session, wanted: Wanted, buyer: Buyer) -> None:  # noqa: B027 - doing nothing is the usual answer
         """The buyer's address has it already, which only its owner may learn: write to them."""
+
+    def may_take_last(self, quoted: Q) -> bool:
+        """Whether there is so much left of it that ``take_last`` will do instead of ``reserve``, for who buys nothing else."""
+        return False
+
+    def take_last(self, db: Session, quoted: Q) -> bool:
+        """Take what is scarce when all else has been written; False when it is not as the quote saw it. Locks go after it."""
+        raise NotImplementedError
 
     def path(self, slug: str) -> str:
         """The page on this site about the thing itself."""

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from ..models import OrderItem
 from ..rules import money
 from ..rules.refusals import InvalidInput, Refusal, words
+from ..transaction import Overtaken, write_gathered
 from . import items, letters, order_notices, orders, promotions, vouchers
 from .items import Buyer, OrderKey, Quoted, Recorded, Reserved, Wanted
 from .order_lines import PricedLine
@@ -101,8 +102,17 @@ def total(quoted: Iterable[Quoted]) -> int:
     return sum(line.total_cents for line in quoted)
 
 
-def reserve(db: Session, quoted: Sequence[Quoted], buyer: Buyer, now: datetime) -> list[Reserved[Quoted]]:
-    """Take what is scarce, line by line in the one order that every order takes them. Nothing is written when one refuses."""
+def reserve(
+    db: Session, quoted: Sequence[Quoted], buyer: Buyer, now: datetime, *, last: bool = False
+) -> list[Reserved[Quoted]]:
+    """Take what is scarce, line by line in the one order that every order takes them. Nothing is written when one refuses.
+
+    ``last``: the caller is `retried`, and a line by itself of which much is left may wait for the end of ``write``. Those who
+    book one thing at once then wait for each other for one statement instead of for a whole booking.
+    """
+    alone = quoted[0] if last and len(quoted) == 1 and quoted[0].voucher_id is None else None
+    if alone and items.handler(alone.wanted.kind).may_take_last(alone):
+        return [Reserved(alone, taken=False)]
     buyer, taken = replace(buyer, joins=any(line.joins for line in quoted)), []
     for line in sorted(quoted, key=lambda line: (items.handler(line.wanted.kind).rank, line.subject_id)):
         with about(line.wanted):
@@ -113,7 +123,10 @@ def reserve(db: Session, quoted: Sequence[Quoted], buyer: Buyer, now: datetime) 
 def write(
     db: Session, reserved: Sequence[Reserved[Quoted]], buyer: Buyer, attempt: str, now: datetime
 ) -> tuple[OrderKey, Entered]:
-    """The order, its items and, when there is something to pay now, the payment with its exact parameters."""
+    """The order, its items and, when there is something to pay now, the payment with its exact parameters.
+
+    Raises Overtaken when what was left for last is not there any more.
+    """
     cents, currency = total(line.quoted for line in reserved), reserved[0].quoted.currency
     waits = any(line.waits for line in reserved)
     pays_now, done = cents > 0 and all(line.pays_now for line in reserved), cents == 0 and not waits
@@ -130,10 +143,23 @@ def write(
         )
         entered = Entered(Outcome.TO_PAY, order.token, payment_id)
     else:
-        _begin(db, order, recorded, buyer)
+        _owe_letter(db, order, recorded)
         entered = Entered(Outcome.WAITLISTED if waits else Outcome.REGISTERED, order.token)
+    _take_last(db, reserved)
+    if not pays_now:
+        for line in recorded:
+            items.handler(line.reserved.quoted.wanted.kind).after_order(db, line, buyer)
     _use_code(db, order, [line.quoted for line in reserved], buyer, now)
     return order, entered
+
+
+def _take_last(db: Session, reserved: Iterable[Reserved[Quoted]]) -> None:
+    """From here to the commit others wait: nothing is left to do but what needs the lock."""
+    for line in reserved:
+        if not line.taken:
+            write_gathered(db)
+            if not items.handler(line.quoted.wanted.kind).take_last(db, line.quoted):
+                raise Overtaken
 
 
 def _use_code(db: Session, order: OrderKey, quoted: Sequence[Quoted], buyer: Buyer, now: datetime) -> None:
@@ -148,13 +174,11 @@ def _lines(reserved: Iterable[Reserved[Quoted]]) -> list[PricedLine]:
     return [line for one in reserved for line in one.quoted.lines]
 
 
-def _begin(db: Session, order: OrderKey, recorded: Sequence[Recorded], buyer: Buyer) -> None:
-    """Nothing is to pay now: the letter says what is there, and whoever that concerns is dealt with."""
+def _owe_letter(db: Session, order: OrderKey, recorded: Sequence[Recorded]) -> None:
+    """Nothing is to pay now: the letter says what is there."""
     letter, lines = recorded[0].letter or _letter(db, recorded[0]), [line.written for line in recorded if line.written]
     held = (order.written, lines) if order.written and len(lines) == len(recorded) else None
     letters.owe_order_letter(db, letter, order.id, key=f"order:{order.id}", held=held)
-    for line in recorded:
-        items.handler(line.reserved.quoted.wanted.kind).after_order(db, line, buyer)
 
 
 def _letter(db: Session, recorded: Recorded) -> str:

@@ -16,13 +16,23 @@ from .writes import changed
 _C = ClubSession
 
 
-def take(db: Session, club_session_id: int, places: int, *, promised: bool = False) -> bool:
-    """Take places, or return False: full, not published, or somebody waits. ``promised``: taken for one who waited."""
-    return changed(db, _TAKE_PROMISED if promised else _TAKE, {"of_row": club_session_id, "more": places})
+def take(
+    db: Session, club_session_id: int, places: int, *, promised: bool = False, as_numbered: int | None = None
+) -> bool:
+    """Take places, or return False: full, not published, or somebody waits. ``promised``: taken for one who waited.
+
+    ``as_numbered``: the number in people's calendars (``calendars``) of what the booker is told; another by now is False as well.
+    """
+    if as_numbered is None:
+        return changed(db, _TAKE_PROMISED if promised else _TAKE, {"of_row": club_session_id, "more": places})
+    return changed(db, _TAKE_AS_NUMBERED, {"of_row": club_session_id, "more": places, "number": as_numbered})
 
 
 _OPEN = _C.status == SessionStatus.PUBLISHED
 _TAKE = writes.taking(_C.places_taken, _C.capacity, _OPEN, _C.waitlist_taken == 0)
+_TAKE_AS_NUMBERED = writes.taking(
+    _C.places_taken, _C.capacity, _OPEN, _C.waitlist_taken == 0, _C.calendar_sequence == bindparam("number", type_=Integer)
+)
 _TAKE_PROMISED = writes.taking(_C.places_taken, _C.capacity, _OPEN)
 
 

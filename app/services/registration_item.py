@@ -28,6 +28,7 @@ from ..rules.statuses import (
     SessionStatus,
     WaitlistPayment,
 )
+from ..transaction import Overtaken
 from . import (
     audit,
     difference_item,
@@ -47,6 +48,8 @@ from .items import Buyer, ItemHandler, OrderKey, Recorded, Reserved, Wanted
 from .registration_quotes import QuotedPlaces
 from .writes import moved, written
 
+PLENTY = 32
+"""So many places must be left over for a booking to be written before its place is taken: as many as may be at it at once."""
 LETTERS = {RegistrationStatus.WAITLISTED: "waitlisted", RegistrationStatus.UNDER_REVIEW: "applied"}
 """What is said of a booking that is no place yet."""
 _ITS = Registration.id == bindparam("registration_id")
@@ -91,9 +94,12 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
         club_session, wanted = quoted.club_session, quoted.wanted
         if club_session.entry is Entry.APPLICATION:
             return self._apply(db, quoted)
-        if places.take(db, club_session.id, wanted.quantity):
+        if _take_as_told(db, quoted):
             return Reserved(quoted)
+        told = club_session.calendar_sequence
         db.refresh(club_session)
+        if club_session.calendar_sequence != told:
+            raise Overtaken
         counters = registration_quotes.counters(club_session)
         decision = capacity.decide_entry(counters, wanted.quantity, accept_waitlist=wanted.accept_waitlist)
         if decision is capacity.Decision.PLACE:  # freed in this very moment: let the person ask again rather than loop
@@ -103,6 +109,14 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
         if not places.join_waitlist(db, club_session.id, wanted.quantity):
             raise SessionFull
         return Reserved(quoted, waits=True, pays_now=club_session.waitlist_payment is WaitlistPayment.UPFRONT)
+
+    def may_take_last(self, quoted: QuotedPlaces) -> bool:
+        """While more are free than those who are at it can take."""
+        left = registration_quotes.counters(quoted.club_session).places_left
+        return quoted.club_session.entry is not Entry.APPLICATION and left >= quoted.wanted.quantity + PLENTY
+
+    def take_last(self, db: Session, quoted: QuotedPlaces) -> bool:
+        return _take_as_told(db, quoted)
 
     def record(
         self, db: Session, order: OrderKey, reserved: Reserved[QuotedPlaces], buyer: Buyer, now: datetime, *, done: bool
@@ -228,6 +242,13 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
         if reserved.waits:
             return RegistrationStatus.WAITLISTED
         return RegistrationStatus.REGISTERED if done else RegistrationStatus.HELD
+
+
+def _take_as_told(db: Session, quoted: QuotedPlaces) -> bool:
+    """The letter says when and where: whoever changed that meanwhile has told everybody, but not this one."""
+    told = quoted.club_session.calendar_sequence
+    return places.take(db, quoted.subject_id, quoted.wanted.quantity, as_numbered=told)
+
 
 def _own(item: OrderItem) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """SQL: the registration of the order's own; a difference, which is an order by itself, changes nothing here."""

@@ -89,7 +89,7 @@ def _register(slug: str, applicant: Applicant) -> Entered:
         )
         try:
             quoted = _quoted(db, slug, applicant, buyer, now)
-            reserved = ordering.reserve(db, quoted, buyer, now)
+            reserved = ordering.reserve(db, quoted, buyer, now, last=True)
         except Refusal:
             # Who was faster may have been this very person, by a second press: on PostgreSQL their row is seen only now.
             if already := _already_in(db, slug, applicant, now):

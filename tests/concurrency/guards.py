@@ -94,7 +94,7 @@ def without_row_locks() -> Iterator[None]:
 def check_then_update(looked: Callable[[], None]) -> Iterator[None]:
     """Places are taken by looking first and writing afterwards, without a guard; ``looked`` is called in between."""
 
-    def take(session: Session, club_session_id: int, wanted: int, *, promised: bool = False) -> bool:
+    def take(session: Session, club_session_id: int, wanted: int, **_more: Any) -> bool:
         found = select(ClubSession.capacity, ClubSession.places_taken).where(ClubSession.id == club_session_id)
         capacity, taken = session.execute(found).one()
         looked()

@@ -75,7 +75,7 @@ def outbox_in_the_transaction() -> Iterator[None]:
 def waitlist_guard() -> Iterator[None]:
     """Whoever comes takes what is free, whoever waits."""
 
-    def take(db: Session, club_session_id: int, wanted: int, *, promised: bool = False) -> bool:
+    def take(db: Session, club_session_id: int, wanted: int, **_more: Any) -> bool:
         fits = (ClubSession.status == SessionStatus.PUBLISHED, ClubSession.places_taken + wanted <= ClubSession.capacity)
         statement = update(ClubSession).where(ClubSession.id == club_session_id, *fits)
         return changed(db, statement.values(places_taken=ClubSession.places_taken + wanted))
