@@ -15,6 +15,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import NullType
 
 from ..extensions import db
+from . import alone
+from .shared_reading import SharedReading
 
 Facts = tuple[tuple[Any, ...], ...]
 Process = Callable[[Any], Any] | None
@@ -40,14 +42,18 @@ class RawRows:
             yield self._Row(*values)
 
 
+_together: SharedReading[Facts] = SharedReading()
+
+
 def read(statement: Select[Any], given: dict[str, Any]) -> Facts:
-    """The rows as the driver gives them. One statement, and on PostgreSQL nothing but that: to begin and end a transaction around
-    it would be two messages more. Where the session reads in one already, it is read there."""
-    session = db.session()
-    if session.in_transaction() or db.engine.dialect.name != "postgresql":
-        return tuple(map(tuple, session.execute(statement, given)))
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        return tuple(map(tuple, connection.execute(statement, given)))
+    """The rows as the driver gives them, read once for all who ask for the same now. One statement, and nothing else."""
+    if db.session.registry.has() and db.session().in_transaction():
+        return _read(statement, given)
+    return _together.get((db.engine, statement, *given.items()), lambda: _read(statement, given))
+
+
+def _read(statement: Select[Any], given: dict[str, Any]) -> Facts:
+    return tuple(map(tuple, alone.rows(statement, given)))
 
 
 @lru_cache(16)

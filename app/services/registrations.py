@@ -16,9 +16,8 @@ from sqlalchemy import bindparam, select, union_all
 from sqlalchemy.orm import Session
 
 from .. import clock
-from ..extensions import db as flask_db
 from ..models import ClubSession, Order, Registration
-from ..queries import memberships
+from ..queries import alone, memberships
 from ..rules import pricing
 from ..rules.memberships import PlanNotOnSale
 from ..rules.refusals import PriceChanged, Refusal, SessionFull
@@ -72,7 +71,7 @@ def register(slug: str, applicant: Applicant) -> Entered:
     In a rush most come too late. Who was seen to be, and has nothing here yet, is told so without a lock: those who get a place
     do not wait for those who get none.
     """
-    if applicant.seen_full and not flask_db.session.execute(_EARLIER, _asked(slug, applicant)).first():
+    if applicant.seen_full and not alone.rows(_EARLIER, _asked(slug, applicant)):
         raise SessionFull
     return _register(slug, applicant)
 

@@ -46,7 +46,7 @@ def register(slug: str) -> ResponseReturnValue:
     try:
         destination = checkout.begin_registration(slug, _applicant(form, page))
     except Refusal as refusal:
-        return _refused(_page(slug, form.email.data), form, refusal)
+        return _refused(_after(page, form), form, refusal)
     viewer.remember_order(destination.order_token)
     return redirect(destination.url, 303)
 
@@ -92,6 +92,11 @@ def _page_of(facts: Facts, email: str | None = None) -> SessionView:
 
 def _page(slug: str, email: str | None = None) -> SessionView:
     return _page_of(_facts(slug), email)
+
+
+def _after(page: SessionView, form: RegistrationForm) -> SessionView:
+    """The session as it is for somebody just refused. A visitor who came too late has it before them: it was full already."""
+    return page if page.state is capacity.State.FULL and drawn.is_visitor() else _page(page.slug, form.email.data)
 
 
 def _form(page: SessionView) -> RegistrationForm:
