@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from .extensions import db
+from .writing_turns import Line
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,8 +28,8 @@ T = TypeVar("T")
 TRIES = 6
 SQLITE_PATIENCE_SECONDS, SQLITE_LOOK_SECONDS = 10, 0.00025
 _BUSY_TIMEOUT = f"PRAGMA busy_timeout={SQLITE_PATIENCE_SECONDS * 1000}"
-_turns: dict[str | None, threading.Lock] = {}
-"""By SQLite file, held by the one of this process's threads whose turn it is to write."""
+_line = Line()
+"""The writers of this process."""
 _GATHERED, _FOLLOWS = "muster_gathered", "muster_follows"
 _open: ContextVar[bool] = ContextVar("muster_transaction_open", default=False)
 
@@ -51,7 +51,7 @@ def transaction() -> Iterator[Session]:
     if session.new or session.dirty or session.deleted:
         raise TransactionMisuse("the session holds changes made outside a transaction")
     session.rollback()  # ends a page's read, so that everything is read afresh under the lock
-    token = _open.set(True)
+    token, turn = _open.set(True), _line.take()
     try:
         session.info["muster_connection"] = session.connection(execution_options={"muster_write": True})
         yield session
@@ -64,6 +64,7 @@ def transaction() -> Iterator[Session]:
         session.rollback()
         raise
     finally:
+        _line.give_back(turn)
         for name in ("muster_connection", _GATHERED, _FOLLOWS):
             session.info.pop(name, None)
         _open.reset(token)
@@ -148,10 +149,9 @@ def is_open() -> bool:
 
 
 def prepare_engine(engine: Engine) -> None:
-    """Bind the listeners to the app's own engine when it is SQLite's: pragmas, BEGIN IMMEDIATE, and the queue of the writers."""
+    """Bind the listeners to the app's own engine when it is SQLite's: pragmas, BEGIN IMMEDIATE."""
     event.listen(engine, "connect", _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
-    event.listen(engine, "checkin", _sqlite_end)
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:
@@ -164,21 +164,19 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
 def _sqlite_begin(connection: Connection) -> None:
     # A deferred transaction that reads and then writes fails at once with SQLITE_BUSY_SNAPSHOT, whatever the time-out.
     if connection.get_execution_options().get("muster_write"):
-        _begin_in_turn(connection)
+        _begin_soon(connection)
     else:
         connection.exec_driver_sql("BEGIN")
 
 
-def _begin_in_turn(connection: Connection) -> None:
+def _begin_soon(connection: Connection) -> None:
     """Take SQLite's write lock as soon as it comes free.
 
-    Left to itself SQLite sleeps longer and longer between looks, up to 100 ms, while the lock lies free. So the writers of a
-    process queue behind one, and that one looks often. The queue is a courtesy: the lock is what keeps writers apart.
+    Left to itself SQLite sleeps longer and longer between looks, up to 100 ms, while the lock lies free. The writer whose turn it
+    is in this process looks often.
     """
-    fairy, until = connection.connection, time.monotonic() + SQLITE_PATIENCE_SECONDS
-    driver: Any = fairy.dbapi_connection
-    turn = _turns.setdefault(connection.engine.url.database, threading.Lock())
-    fairy.info["muster_turn"] = turn if turn.acquire(timeout=SQLITE_PATIENCE_SECONDS) else None
+    driver: Any = connection.connection.dbapi_connection
+    until = time.monotonic() + SQLITE_PATIENCE_SECONDS
     driver.execute("PRAGMA busy_timeout=0")
     try:
         while time.monotonic() < until:
@@ -189,9 +187,3 @@ def _begin_in_turn(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # for the last time, and says what is wrong as SQLAlchemy says it
     finally:
         driver.execute(_BUSY_TIMEOUT)
-
-
-def _sqlite_end(_connection: Any, record: Any) -> None:
-    """The connection goes back to its pool, so its transaction is over: the next writer of this process may go."""
-    if turn := record.info.pop("muster_turn", None):
-        turn.release()
