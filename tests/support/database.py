@@ -78,7 +78,7 @@ def postgres_database(run: Run, worker: str, *, migrated: bool = True) -> Iterat
 def server_of(run: Run, *, migrated: bool = True) -> Path:
     """The sockets of the run's PostgreSQL, with the template made if ``migrated``. Raises PostgresUnavailable."""
     with run.lock("postgres"):
-        sockets = postgres.start(run.directory, run.pid, reachable_directory())
+        sockets = postgres.start(run.directory, run.pid, reachable_directory(), durable=run.on_disk)
         if migrated and not run.once("postgres").exists():
             create(sockets, TEMPLATE, "template1")
             migrate(safe_settings(postgres_url(sockets, TEMPLATE)))

@@ -19,14 +19,12 @@ from pathlib import Path
 SUPERUSER = "postgres"
 SETTINGS = {
     "listen_addresses": "",  # a Unix socket only
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
     "max_connections": "200",
     "shared_buffers": "64MB",
-    "max_wal_size": "128MB",  # it lies in memory
     "timezone": "UTC",
 }
+HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "128MB"}
+"""What is tested may be lost with the machine. What is measured is kept as a club's is."""
 
 
 class PostgresUnavailable(Exception):
@@ -42,7 +40,7 @@ def binaries() -> Path:
     return root / "bin"
 
 
-def start(run_directory: Path, run_pid: int, programs: Path) -> Path:
+def start(run_directory: Path, run_pid: int, programs: Path, *, durable: bool = False) -> Path:
     """Have a server running in ``run_directory`` and return its socket directory. The caller holds the run's lock.
 
     A copy of the binaries goes to ``programs``: the run's directory may be in memory, from where many machines run nothing.
@@ -56,7 +54,7 @@ def start(run_directory: Path, run_pid: int, programs: Path) -> Path:
     sockets.mkdir(parents=True, exist_ok=True)
     home.chmod(0o711)  # whatever the umask: the user that PostgreSQL runs as must get through
     copy = programs / f"{run_directory.name}-postgresql"
-    command = [sys.executable, __file__, str(home), str(binaries()), str(run_pid), str(copy)]
+    command = [sys.executable, __file__, str(home), str(binaries()), str(run_pid), str(copy), *(["durable"] if durable else [])]
     with (home / "guard.log").open("w") as log:
         guard = subprocess.Popen(  # noqa: S603 - our own file
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
@@ -110,15 +108,15 @@ def _copied(binary_directory: Path, to: Path) -> Path:
     return to / release / binary_directory.name
 
 
-def _serve(home: Path, binary_directory: Path, run_pid: int, copy: Path) -> int:
+def _serve(home: Path, binary_directory: Path, run_pid: int, copy: Path, settings: dict[str, str]) -> int:
     """Make a cluster, serve until the run is over or gone, stop, and remove everything."""
     try:
-        return _serve_from(_reachable(binary_directory, copy), home, run_pid)
+        return _serve_from(_reachable(binary_directory, copy), home, run_pid, settings)
     finally:
         shutil.rmtree(copy, ignore_errors=True)
 
 
-def _serve_from(binary_directory: Path, home: Path, run_pid: int) -> int:
+def _serve_from(binary_directory: Path, home: Path, run_pid: int, settings: dict[str, str]) -> int:
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -134,7 +132,7 @@ def _serve_from(binary_directory: Path, home: Path, run_pid: int) -> int:
     if made.returncode:
         print("initdb: " + " ".join((made.stderr or made.stdout).split())[-600:], flush=True)
         return 1
-    options = [argument for name, value in SETTINGS.items() for argument in ("-c", f"{name}={value}")]
+    options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
     command = [str(binary_directory / "postgres"), "-D", str(data), "-k", str(home / "s"), *options]
     with (home / "postgres.log").open("w") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=home, env=environment, **user)  # noqa: S603
@@ -175,4 +173,6 @@ def _alive(pid: int) -> bool:
 
 
 if __name__ == "__main__":
-    raise SystemExit(_serve(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])))
+    _, at, programs_at, run_id, copied_to, *how = sys.argv
+    chosen = SETTINGS if how == ["durable"] else SETTINGS | HASTY
+    raise SystemExit(_serve(Path(at), Path(programs_at), int(run_id), Path(copied_to), chosen))

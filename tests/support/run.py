@@ -30,6 +30,8 @@ class Run:
     directory: Path
     pid: int
     """The process whose end is the end of the run."""
+    on_disk: bool = False
+    """A run that measures: its files lie where a club's would, and PostgreSQL waits for the disk as it does for a club."""
 
     @classmethod
     def begin(cls, *, on_disk: bool = False) -> Run:
@@ -37,7 +39,7 @@ class Run:
         base = reachable_directory() if on_disk or not _has_room(MEMORY) else MEMORY
         directory = Path(tempfile.mkdtemp(prefix="muster-", dir=base))
         directory.chmod(0o711)
-        return cls(directory, os.getpid())
+        return cls(directory, os.getpid(), on_disk)
 
     def end(self) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
