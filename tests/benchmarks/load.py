@@ -8,12 +8,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import repeat
 from urllib.parse import urlsplit
 
-Next = Callable[[], bytes | None]
+APART = 0.005
+"""Seconds between one connection and the next. Opened in one instant, all of them often fall to one worker, which then has them
+for good; nobody's browsers do that, and a proxy opens a connection for each request.
+"""
 
 
 @dataclass
@@ -114,7 +117,8 @@ async def _hammer(url: str, connections: int, seconds: float, requests: Iterable
     measured, left, began = Measured(), iter(requests), time.perf_counter()
     parts = urlsplit(url)
 
-    async def one() -> None:
+    async def one(number: int) -> None:
+        await asyncio.sleep(number * APART)
         connection = Connection(parts.hostname or "127.0.0.1", parts.port or 80)
         for sent in left:
             at = time.perf_counter()
@@ -126,6 +130,6 @@ async def _hammer(url: str, connections: int, seconds: float, requests: Iterable
             measured.size = len(answer.body)
         await connection.close()
 
-    await asyncio.gather(*(one() for _ in range(connections)))
+    await asyncio.gather(*(one(number) for number in range(connections)))
     measured.seconds = time.perf_counter() - began
     return measured

@@ -1,4 +1,6 @@
-"""How many of Stripe's messages a second: signature, inbox and fulfilment, beside the SDK's own parsing alone."""
+"""How many of Stripe's messages a second: signature, inbox and fulfilment, beside a bare site that only does as many statements,
+and the SDK's own parsing alone.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from tests.support.rows import count_of
 from tests.support.run import Run
 from tests.support.settings import WEBHOOK_SECRET
 
-from . import filling, servers
+from . import bare, filling, servers
 from .asked import Asked
 from .load import Measured, request, send_all
 from .table import Table
@@ -38,6 +40,12 @@ def run(where: Run, directory: Path, asked: Asked) -> Table:
             events = events[WARM:]
             _row(table, "completed: signature, inbox, fulfilment", send_all(address, CONNECTIONS, _signed(address, events)))
             _row(table, "the same again", send_all(address, CONNECTIONS, _signed(address, events)))
+        with filling.app_on(url):
+            least = filling.sessions(1)[0]
+        with servers.bare(url, directory) as floor:
+            address = f"{floor.url}/told/{least}"
+            send_all(address, CONNECTIONS, _signed(address, events[:WARM]))
+            _row(table, f"bare site: {bare.STATEMENTS} statements", send_all(address, CONNECTIONS, _signed(address, events)))
         with filling.app_on(url):
             table.row(f"(orders paid: {count_of(Order, status=OrderStatus.PAID)} of {ORDERS})", "", "", "", "")
         table.row("construct_event alone, one process", f"{_floor(events):.0f}", "", "", "")
