@@ -1,6 +1,7 @@
 """The rush: everybody comes at once for a few places, through every page a person sees. Called by the command line.
 
-Beside it, the bare site asked for the same places with one request each, and the database alone doing the same two statements.
+Beside it, the bare site asked for the same places with one request each and with as many as a booking takes, and the database
+alone doing the same two statements.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def run(where: Run, directory: Path, asked: Asked) -> Table:
     with filling.database(where, asked.kind, directory) as url:
         with filling.app_on(url):
             free, killed = (filling.sessions(1, capacity=PLACES, **FREE)[0] for _ in range(2))
-            paid, least = (filling.sessions(1, capacity=PLACES)[0] for _ in range(2))
+            paid, least, walked = (filling.sessions(1, capacity=PLACES)[0] for _ in range(3))
         with servers.simulator(directory) as stripe:
             servers.control(stripe, "latency", seconds=STRIPE_MS / 1000)
             with servers.muster(url, directory, stripe=stripe) as site:
@@ -73,6 +74,8 @@ def run(where: Run, directory: Path, asked: Asked) -> Table:
                 death.join()
         with servers.bare(url, directory) as floor:
             row(table, "bare site, one request", asyncio.run(_bare(floor.url, least, people)), _oversold(url, least))
+            walk = asyncio.run(_bare(floor.url, walked, people, pages=3))
+            row(table, "bare site, as many requests", walk, _oversold(url, walked))
         table.row("database alone, one client", "", "", f"{_database_alone(url):.0f}", "", "", "")
     return table
 
@@ -149,11 +152,14 @@ def inputs(page: str) -> dict[str, str]:
     return found
 
 
-async def _bare(site: str, slug: str, people: int) -> Rush:
+async def _bare(site: str, slug: str, people: int, *, pages: int = 0) -> Rush:
+    """Everybody asks for a place, some after looking at so many pages as a booking takes."""
     rush, began = Rush(), time.perf_counter()
 
     async def buyer(number: int) -> None:
         browser = _Browser(site, number, rush)
+        for _ in range(pages):
+            await browser.get(f"{site}/page/{slug}")
         answer = await browser.post(f"{site}/take/{slug}", {"email": f"person{number}@example.org"})
         rush.ends[str(answer.status)] += 1
         if answer.status == 303:
