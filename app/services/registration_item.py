@@ -102,8 +102,8 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
             raise Overtaken
         counters = registration_quotes.counters(club_session)
         decision = capacity.decide_entry(counters, wanted.quantity, accept_waitlist=wanted.accept_waitlist)
-        if decision is capacity.Decision.PLACE:  # freed in this very moment: let the person ask again rather than loop
-            raise WaitlistNotAccepted
+        if decision is capacity.Decision.PLACE:  # freed in this very moment
+            raise Overtaken
         if buyer.joins:  # joined for a place that went meanwhile: ask again, without the membership
             raise WaitlistNotAccepted
         if not places.join_waitlist(db, club_session.id, wanted.quantity):

@@ -192,6 +192,20 @@ def test_one_address_by_two_roads_makes_one_booking(app: Flask, monkeypatch: pyt
     all_is_well()
 
 
+def test_place_that_comes_free_between_two_looks_is_had(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Full when it was asked for, free when it was looked why: nobody is sent away, or to the waitlist, over that."""
+    session, take, asked = make_free_club_session(capacity=1, waitlist_capacity=5), places.take, []
+
+    def taking(*args: Any, **more: Any) -> bool:
+        asked.append(more)
+        return len(asked) > 1 and take(*args, **more)
+
+    monkeypatch.setattr(places, "take", taking)
+    entered = registrations.register(session.slug, applicant(session.slug, 1, accept_waitlist=True))
+    assert entered.outcome is Outcome.REGISTERED and len(asked) == 2
+    assert the(ClubSession).places_taken == count_of(Order) == count_of(OutgoingEmail) == 1
+
+
 def test_whoever_is_overtaken_each_time_is_asked_to_come_again(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registration_item.RegistrationItem, "take_last", lambda *_: False)
     monkeypatch.setattr("app.transaction.time.sleep", lambda _seconds: None)
