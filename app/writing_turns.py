@@ -1,9 +1,10 @@
-"""The writers of a process take turns at a database that would let them all write at once. Called by ``postgresql``.
+"""The writers of a process take turns, on either database. Called by ``transaction``, before it takes a connection.
 
 Python runs one thread of a process at a time, whatever we do. Writers that each wait for a dozen answers of the database hand
 the interpreter to one another at every answer, and keep their locks meanwhile: a fifth of a rush was spent on that. So one
-writes, from its first statement to its commit, and then the next begins. It is a courtesy and protects nothing, the database's
-locks do: whoever has waited for long goes on beside a writer that is held up.
+writes, from its first statement to its commit, and then the next begins, on the connection that is warm: to wait with one in
+hand lost all that is gained. It is a courtesy and protects nothing, the database's locks do: whoever has waited for long goes on
+beside a writer that is held up.
 """
 
 from __future__ import annotations

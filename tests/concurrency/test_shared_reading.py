@@ -15,6 +15,7 @@ from app.services import places
 from app.transaction import transaction
 from tests.concurrency.racing import race, values
 from tests.support.factories import make_free_club_session
+from tests.support.waiting import wait_until
 
 PATIENCE = 30
 
@@ -131,12 +132,3 @@ def test_pages_of_one_session_share_what_they_read(app: Flask, monkeypatch: pyte
     monkeypatch.setattr(alone, "rows", read)
     facts = values(race(app, [lambda: club_sessions.page_facts(session.slug)] * 8))
     assert len(reads) == 2 and len(set(facts)) == 1
-
-
-def wait_until(so: Callable[[], bool]) -> None:
-    waited = threading.Event()
-    for _ in range(PATIENCE * 1000):
-        if so():
-            return
-        waited.wait(0.001)
-    raise AssertionError("they never came")

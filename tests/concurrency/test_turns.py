@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from flask import Flask
@@ -19,6 +18,7 @@ from app.services import audit
 from app.transaction import transaction
 from app.writing_turns import Line, Turn
 from tests.support.rows import count_of, the
+from tests.support.waiting import wait_until
 
 on_sqlite = pytest.mark.databases("sqlite")
 PATIENCE = 30
@@ -91,7 +91,7 @@ def test_writers_go_in_the_order_they_came_and_hold_no_connection_while_they_wai
         for number in range(5):
             threads.append(threading.Thread(target=writer, args=(number,)))
             threads[-1].start()
-            assert until(lambda: len(ground._line._waiting) == len(threads))
+            wait_until(lambda: len(ground._line._waiting) == len(threads))
         assert went == [] and flask_db.engine.pool.checkedout() == 1  # type: ignore[attr-defined]
     for thread in threads:
         thread.join(PATIENCE)
@@ -119,18 +119,10 @@ def test_a_turn_that_somebody_went_on_beside_is_not_given_back_for_them(monkeypa
     waits = threading.Thread(target=lambda: third.append(line.take()))
     second.start()
     waits.start()
-    assert until(lambda: len(line._waiting) == 1)
+    wait_until(lambda: len(line._waiting) == 1)
     line.give_back(slow)
     assert len(line._waiting) == 1 and not third, "whoever is slow has no turn left to give"
     line.give_back(second)
     waits.join(PATIENCE)
     line.give_back(third[0])
     assert line._writes is None
-
-
-def until(so: Callable[[], bool]) -> bool:
-    """Whether it comes to be so."""
-    deadline = time.monotonic() + PATIENCE
-    while not so() and time.monotonic() < deadline:
-        time.sleep(0.001)
-    return so()
