@@ -14,6 +14,7 @@ from .columns import CreatedAt, Email, Id, Json, Moment, Reference, Token, UtcDa
 
 _ACTIVE = sa.text(any_of("status", ACTIVE))
 _OFFERED = sa.text(any_of("status", [RegistrationStatus.OFFERED]))
+_WANTED = sa.text("replacement_wanted_at IS NOT NULL")
 
 
 class Registration(Base):
@@ -31,6 +32,7 @@ class Registration(Base):
         sa.Index("ix_registrations_email", "email"),
         sa.Index("ix_registrations_created_at", "created_at"),
         sa.Index("ix_registrations_offers_due", "offer_expires_at", sqlite_where=_OFFERED, postgresql_where=_OFFERED),
+        sa.Index("ix_registrations_replacement_wanted", "club_session_id", sqlite_where=_WANTED, postgresql_where=_WANTED),
     )
 
     id: Mapped[Id]

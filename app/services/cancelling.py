@@ -88,8 +88,9 @@ def _cancel_item(
     cents = registration.amount_paid_cents if waiting else terms.back_cents(registration.amount_paid_cents)
     owed = paying_back.owe_for_booking(db, registration, cents, "cancelled", actor) if in_time else 0
     difference_item.let_go(db, registration.id, now)
-    if confirmed:
-        struck[registration.id] = calendars.strike_out(db, club_session.id)
+    if confirmed or wish is not None:  # by the number who books meanwhile sees that somebody waits to be replaced
+        number = calendars.strike_out(db, club_session.id)
+        struck |= {registration.id: number} if confirmed else {}
     waitlist.deal(db, club_session.id, actor, freed=registration.places if before in TAKEN else 0)
     return owed
 

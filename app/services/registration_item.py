@@ -156,7 +156,7 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
             return
         if recorded.reserved.waits:
             waitlist.deal(db, club_session_id, buyer.actor)
-        else:
+        elif recorded.reserved.quoted.may_replace:
             resale.settle(db, club_session_id, buyer.actor)
 
     def metadata(self, db: Session, item: OrderItem) -> Mapping[str, str]:
@@ -245,7 +245,8 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
 
 
 def _take_as_told(db: Session, quoted: QuotedPlaces) -> bool:
-    """The letter says when and where: whoever changed that meanwhile has told everybody, but not this one."""
+    """The letter says when and where: whoever changed that meanwhile has told everybody, but not this one. And whoever began to
+    wait to be replaced changed it too, so that ``may_replace`` stands."""
     told = quoted.club_session.calendar_sequence
     return places.take(db, quoted.subject_id, quoted.wanted.quantity, as_numbered=told)
 

@@ -18,7 +18,7 @@ from ..models import ClubSession, OrderItem, Registration
 from ..rules.statuses import ACTIVE, PaymentState, RegistrationStatus, SessionStatus
 from ..transaction import connection_of
 from . import audit, difference_item, places, resale, waitlist
-from .writes import moved
+from .writes import moved_saying
 
 KEPT = (RegistrationStatus.HELD, RegistrationStatus.OFFERED)
 """Its places are kept for it until it is paid, and stay counted as they are."""
@@ -80,10 +80,11 @@ def _become(db: Session, registration: Registration, status: RegistrationStatus,
     """The guarded move of what has been paid; False when it stands otherwise by now."""
     paid = PaymentState.PAID if cents else PaymentState.FREE  # free for members, in an order that pays for something else
     values = {"status": status, "payment_status": paid, "amount_paid_cents": cents}
-    if not moved(db, Registration, registration.id, [registration.status], **values):
+    may_replace = moved_saying(db, resale.ASKED_OF_BOOKING, Registration, registration.id, [registration.status], **values)
+    if may_replace is None:
         return False
     audit.record(db, actor, status, "registration", registration.id, places=registration.places)
-    if status is RegistrationStatus.REGISTERED:
+    if may_replace and status is RegistrationStatus.REGISTERED:
         resale.settle(db, registration.club_session_id, actor)
     return True
 

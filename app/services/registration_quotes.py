@@ -16,7 +16,7 @@ from ..rules import capacity, pricing
 from ..rules import questions as question_rules
 from ..rules.refusals import InvalidInput, SessionNotFound, words
 from ..rules.statuses import ACTIVE
-from . import order_lines
+from . import order_lines, resale
 from .items import Buyer, Quoted, Wanted
 
 
@@ -28,9 +28,11 @@ class QuotedPlaces(Quoted):
     quote: pricing.Quote
     as_member: bool
     answers: dict[str, dict[str, Any]]
+    may_replace: bool
+    """Somebody waits to be replaced there; so it was when the session had this number in people's calendars."""
 
 
-_WANTED = select(ClubSession, questions.ANY).where(ClubSession.slug == bindparam("slug"))
+_WANTED = select(ClubSession, questions.ANY, resale.ASKED_OF_SESSION).where(ClubSession.slug == bindparam("slug"))
 
 
 def quote(db: Session, wanted: Wanted, buyer: Buyer, now: datetime) -> QuotedPlaces:
@@ -38,7 +40,7 @@ def quote(db: Session, wanted: Wanted, buyer: Buyer, now: datetime) -> QuotedPla
     row = db.execute(_WANTED, {"slug": wanted.slug}).one_or_none()
     if row is None:
         raise SessionNotFound
-    club_session, asks = row
+    club_session, asks, may_replace = row
     window = capacity.Window(
         club_session.status, club_session.entry, club_session.starts_at,
         club_session.opens_at, club_session.members_open_at, club_session.closes_at,
@@ -55,6 +57,7 @@ def quote(db: Session, wanted: Wanted, buyer: Buyer, now: datetime) -> QuotedPla
         takes_promotions=club_session.allow_promotion_codes,
         keeps=True, starts_at=club_session.starts_at, time_zone=club_session.time_zone,
         club_session=club_session, quote=quote, as_member=member, answers=answers,
+        may_replace=may_replace,
     )  # fmt: skip
 
 

@@ -1,18 +1,26 @@
 """"Refund me if someone takes my place": pays back those whose place somebody else has taken and paid for.
 
-``settle`` runs in the transaction of every confirmed registration. The rule is rules.refunds.replaced.
+``settle`` runs in the transaction of every confirmed registration of a session where somebody waits for that (``ASKED``). The
+rule is rules.refunds.replaced.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, exists, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from ..models import ClubSession, Registration
 from ..rules import refunds as refund_rules
 from ..rules.statuses import RegistrationStatus
 from ..transaction import connection_of
 from . import audit, bookings, letters, paying_back
+
+_other = aliased(Registration)
+_WAITS = _other.replacement_wanted_at.is_not(None)
+ASKED_OF_SESSION = exists().where(_other.club_session_id == ClubSession.id, _WAITS)
+ASKED_OF_BOOKING = exists().where(_other.club_session_id == Registration.club_session_id, _WAITS)
+"""SQL: whether somebody waits to be replaced in the session of the row. Nobody begins to while it is locked, and whoever does
+changes the session's number in people's calendars."""
 
 
 def settle(db: Session, club_session_id: int | None, actor: str) -> int:

@@ -16,11 +16,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.util import identity_key
+from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from ..extensions import Base
 from ..transaction import connection_of
 
 M = TypeVar("M", bound=Base)
+T = TypeVar("T")
 
 
 def taking(taken: InstrumentedAttribute[int], most: InstrumentedAttribute[Any], *guards: ColumnElement[bool]) -> Update:
@@ -40,13 +42,39 @@ def changed(db: Session, statement: Update, given: Mapping[str, Any] | None = No
 
 def moved(db: Session, model: type[Base], row_id: int, before: Collection[StrEnum], **values: Any) -> bool:
     """Change one row if its status is one of ``before``; False when it is not. What the session holds of the row changes too."""
-    given = {"of_row": row_id} | {f"to_{name}": value for name, value in values.items()}
-    if not changed(db, _move(model, tuple(values), frozenset(before)), given):
+    if not changed(db, _move(model, tuple(values), frozenset(before)), _moving(row_id, values)):
         return False
+    _follow(db, model, row_id, values)
+    return True
+
+
+def moved_saying(
+    db: Session, says: ColumnElement[T], model: type[Base], row_id: int, before: Collection[StrEnum], **values: Any
+) -> T | None:
+    """The same, with what ``says`` (SQL over the row, made once) is when the row has been moved; None when it was not."""
+    statement = _move_saying(says, model, tuple(values), frozenset(before))
+    row = connection_of(db).execute(statement, _moving(row_id, values)).first()
+    if row is None:
+        return None
+    _follow(db, model, row_id, values)
+    return cast(T, row[0])
+
+
+def _moving(row_id: int, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {"of_row": row_id} | {f"to_{name}": value for name, value in values.items()}
+
+
+def _follow(db: Session, model: type[Base], row_id: int, values: Mapping[str, Any]) -> None:
     if (held := db.identity_map.get(identity_key(model, row_id))) is not None:
         for name, value in values.items():
             set_committed_value(held, name, value)
-    return True
+
+
+@cache
+def _move_saying(
+    says: ColumnElement[Any], model: type[Base], names: tuple[str, ...], before: frozenset[StrEnum]
+) -> TypedReturnsRows[Any]:
+    return _move(model, names, before).returning(says)
 
 
 @cache

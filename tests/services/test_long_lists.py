@@ -31,7 +31,7 @@ from app.queries.desk_money import Period
 from app.queries.desk_registrations import Sort as ByTime
 from app.queries.desk_registrations import Wanted as Bookings
 from app.queries.desk_takings import By
-from app.services import health_check, holds, refunds
+from app.services import health_check, holds, refunds, registration_quotes, resale
 from tests.support.factories import ZONE, make_club_session
 from tests.support.money import many_orders
 from tests.support.plans import plans
@@ -62,6 +62,12 @@ LOOKS: dict[str, tuple[Callable[[], Any], set[str]]] = {
         lambda: health_check.groups(clock.now()), {"ix_payments_paid_at", "ix_refunds_created_at"},
     ),
     "books against refunds": (health_check.findings, {"ix_ledger_entries_refund_id"}),
+    "who waits to be replaced": (
+        lambda: db.session.execute(resale._WISHES, {"club_session_id": 1}).all(), {"ix_registrations_replacement_wanted"},
+    ),
+    "whether somebody does": (
+        lambda: db.session.execute(registration_quotes._WANTED, {"slug": "a"}).all(), {"ix_registrations_replacement_wanted"},
+    ),
     "refunds of a line": (
         lambda: db.session.execute(select(Refund.id).where(Refund.order_item_id == 1)).all(), {"ix_refunds_order_item_id"},
     ),
