@@ -96,8 +96,7 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
             return self._apply(db, quoted)
         if _take_as_told(db, quoted):
             return Reserved(quoted)
-        told = club_session.calendar_sequence
-        db.refresh(club_session)
+        told, club_session = club_session.calendar_sequence, registration_quotes.again(db, club_session.id)
         if club_session.calendar_sequence != told:
             raise Overtaken
         counters = registration_quotes.counters(club_session)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,8 +16,10 @@ from ..rules import capacity, pricing
 from ..rules import questions as question_rules
 from ..rules.refusals import InvalidInput, SessionNotFound, words
 from ..rules.statuses import ACTIVE
+from ..transaction import connection_of
 from . import order_lines, resale
 from .items import Buyer, Quoted, Wanted
+from .loose_rows import loose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +34,19 @@ class QuotedPlaces(Quoted):
     """Somebody waits to be replaced there; so it was when the session had this number in people's calendars."""
 
 
-_WANTED = select(ClubSession, questions.ANY, resale.ASKED_OF_SESSION).where(ClubSession.slug == bindparam("slug"))
+_COLUMNS = tuple(ClubSession.__table__.c)
+_NAMES = tuple(column.key for column in _COLUMNS)
+_WANTED = select(*_COLUMNS, questions.ANY, resale.ASKED_OF_SESSION).where(ClubSession.slug == bindparam("slug"))
+_AGAIN = select(*_COLUMNS).where(ClubSession.id == bindparam("club_session_id"))
 
 
 def quote(db: Session, wanted: Wanted, buyer: Buyer, now: datetime) -> QuotedPlaces:
     """Whether registration is open for this buyer, and what the places cost. Says nothing of whether they are free."""
-    row = db.execute(_WANTED, {"slug": wanted.slug}).one_or_none()
+    row = connection_of(db).execute(_WANTED, {"slug": wanted.slug}).first()
     if row is None:
         raise SessionNotFound
-    club_session, asks, may_replace = row
+    *columns, asks, may_replace = row
+    club_session = _loose(columns)
     window = capacity.Window(
         club_session.status, club_session.entry, club_session.starts_at,
         club_session.opens_at, club_session.members_open_at, club_session.closes_at,
@@ -59,6 +65,15 @@ def quote(db: Session, wanted: Wanted, buyer: Buyer, now: datetime) -> QuotedPla
         club_session=club_session, quote=quote, as_member=member, answers=answers,
         may_replace=may_replace,
     )  # fmt: skip
+
+
+def again(db: Session, club_session_id: int) -> ClubSession:
+    """The session as it is now."""
+    return _loose(connection_of(db).execute(_AGAIN, {"club_session_id": club_session_id}).one())
+
+
+def _loose(values: Iterable[Any]) -> ClubSession:
+    return loose(ClubSession, dict(zip(_NAMES, values, strict=True)))
 
 
 def booked(db: Session, slug: str, buyer: Buyer) -> int | None:

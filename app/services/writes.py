@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Insert, Integer, Table, Update, bindparam, insert, or_, update
+from sqlalchemy import ColumnElement, CursorResult, Insert, Integer, Table, Update, bindparam, insert, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.orm.attributes import set_committed_value
@@ -19,7 +19,8 @@ from sqlalchemy.orm.util import identity_key
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from ..extensions import Base
-from ..transaction import connection_of
+from ..transaction import Overtaken, connection_of
+from .loose_rows import loose
 
 M = TypeVar("M", bound=Base)
 T = TypeVar("T")
@@ -86,18 +87,25 @@ def _move(model: type[Base], names: tuple[str, ...], before: frozenset[StrEnum])
 
 
 def inserted(db: Session, model: type[Base], **values: Any) -> int:
-    """INSERT one row; its id."""
-    return int(connection_of(db).execute(_insert(model), values).scalar_one())
+    """INSERT one row; its id. Raises Overtaken when another row has a key of it: the same was written before, or a name drawn
+    twice."""
+    return _id_of(connection_of(db).execute(_insert(model, _dialect(db)), values))
 
 
 def written(db: Session, model: type[M], **values: Any) -> M:
-    """INSERT one row; the whole of it as it stands now, for who goes on with it in this transaction. It belongs to no session.
+    """The same; the whole row as it stands now, for who goes on with it in this transaction. It belongs to no session.
 
     Only its id comes back: all else was given or is the default of its column, as the statement itself says.
     """
-    result = connection_of(db).execute(_insert(model), values)
+    result = connection_of(db).execute(_insert(model, _dialect(db)), values)
     given = cast(Mapping[str, Any], result.last_inserted_params())
-    return model(**{**dict.fromkeys(_table(model).c.keys()), **given, "id": result.scalar_one()})
+    return loose(model, {**dict.fromkeys(_table(model).c.keys()), **given, "id": _id_of(result)})
+
+
+def _id_of(result: CursorResult[Any]) -> int:
+    if (row := result.first()) is None:
+        raise Overtaken
+    return int(row[0])
 
 
 def added_all(db: Session, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
@@ -111,23 +119,28 @@ def _add(model: type[Base]) -> Insert:
 
 
 @cache
-def _insert(model: type[Base]) -> Insert:
-    table = _table(model)
-    return insert(table).returning(table.c.id)
+def _insert(model: type[Base], dialect: str) -> Insert:
+    # An error of the database would say in its log whose address it is.
+    return cast(Insert, _insert_on(dialect)(_table(model)).on_conflict_do_nothing().returning(_table(model).c.id))
 
 
 def insert_once(db: Session, model: type[Base], key: InstrumentedAttribute[Any], **values: Any) -> bool:
     """INSERT … ON CONFLICT DO NOTHING: True when the row was inserted now, False when one with this ``key`` was there."""
-    connection = connection_of(db)
-    return connection.execute(_insert_once(model, key.key, connection.dialect.name), values).first() is not None
+    return connection_of(db).execute(_insert_once(model, key.key, _dialect(db)), values).rowcount > 0
 
 
 @cache
 def _insert_once(model: type[Base], key: str, dialect: str) -> Insert:
-    table = _table(model)
-    one = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
-    # RETURNING and not rowcount: SQLAlchemy keeps no row count of an INSERT on PostgreSQL.
-    return one.on_conflict_do_nothing(index_elements=[key]).returning(table.c[key])
+    one = _insert_on(dialect)(_table(model)).on_conflict_do_nothing(index_elements=[key]).inline()
+    return cast(Insert, one.execution_options(preserve_rowcount=True))
+
+
+def _insert_on(dialect: str) -> Any:
+    return postgresql.insert if dialect == "postgresql" else sqlite.insert
+
+
+def _dialect(db: Session) -> str:
+    return connection_of(db).dialect.name
 
 
 def _table(model: type[Base]) -> Table:
@@ -136,6 +149,6 @@ def _table(model: type[Base]) -> Table:
 
 def insert_all_once(db: Session, model: type[Base], key: InstrumentedAttribute[Any], rows: Sequence[dict[str, Any]]) -> None:
     """The same for many rows of the same columns, in one statement; those whose ``key`` is there already stay as they are."""
-    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
     if rows:
+        insert = _insert_on(_dialect(db))
         connection_of(db).execute(insert(model).on_conflict_do_nothing(index_elements=[key.key]), list(rows))
