@@ -86,10 +86,11 @@ class StripeGateway:
     def create_checkout(self, params: Mapping[str, Any], idempotency_key: str) -> Checkout:
         """Create it, or get the one that this key already made."""
         options = {"idempotency_key": idempotency_key, "max_network_retries": RETRIES_WHILE_SOMEBODY_WAITS}
+        sent: Any = _in_order(params)
         try:
             with self._turnstile.passing():
                 create = self._client.v1.checkout.sessions.create
-                return _checkout(self._call(lambda: create(params, options)))  # type: ignore[arg-type]
+                return _checkout(self._call(lambda: create(sent, options)))  # type: ignore[arg-type]
         except TurnedAway as error:
             raise GatewayBusy("too many calls wait for Stripe") from error
 
@@ -214,6 +215,13 @@ class StripeGateway:
         except stripe.StripeError as error:
             kind = GatewayMissing if error.http_status == 404 or error.code == "resource_missing" else GatewayRefused
             raise kind(_describe(error)) from error
+
+
+def _in_order(value: Any) -> Any:
+    """The parameters in the order in which PostgreSQL gives stored ones back: who repeats a call sends the same to the letter."""
+    if isinstance(value, Mapping):
+        return {key: _in_order(value[key]) for key in sorted(value, key=lambda key: (len(key), key))}
+    return [_in_order(one) for one in value] if isinstance(value, list) else value
 
 
 def _describe(error: stripe.StripeError) -> str:

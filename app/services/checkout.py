@@ -13,7 +13,6 @@ from sqlalchemy import bindparam, select
 
 from .. import clock
 from ..config import current_settings
-from ..extensions import db as flask_db
 from ..integrations import gateway
 from ..integrations.payments import Checkout, GatewayError, GatewayRefused
 from ..models import Order, Payment
@@ -25,6 +24,7 @@ from . import audit, baskets, ending, hosting, memberships, orders, registration
 from .hosting import Fee
 from .items import Buyer, Wanted
 from .memberships import Joiner
+from .orders import Intent
 from .registrations import Applicant, Entered, Outcome
 from .writes import moved
 
@@ -97,23 +97,23 @@ def _leave(entered: Entered) -> Destination:
             raise AlreadyRegistered
         case Outcome.RESUMED:
             return _resume(entered.order_token)
-        case Outcome.TO_PAY if entered.payment_id is not None:
+        case Outcome.TO_PAY if entered.intent is not None:
             try:
-                return Destination(_open(entered.payment_id), entered.order_token)
+                return Destination(_open(entered.intent), entered.order_token)
             except GatewayError as error:
                 current_app.logger.warning("checkout not opened: %s", error)
-                ending.abandon(entered.payment_id, str(error), certain=isinstance(error, GatewayRefused))
+                ending.abandon(entered.intent.payment_id, str(error), certain=isinstance(error, GatewayRefused))
                 raise PaymentsDown from error
     return Destination(order_url(entered.order_token), entered.order_token)
 
 
 def pay(order_token: str) -> Destination:
     """"Pay now" on an open order: the same Checkout while it can be paid, else a new attempt. Raises OrderNotOpen, StripeAway."""
-    payment_id, url = _payable(order_token)
+    intent, url = _payable(order_token)
     if url is not None:
         return Destination(url, order_token)
     try:
-        return Destination(_open(payment_id), order_token)
+        return Destination(_open(intent), order_token)
     except GatewayError as error:  # not PaymentsDown, which says that no place is kept: this one is
         raise StripeAway from error
 
@@ -131,7 +131,7 @@ def _resume(order_token: str) -> Destination:
 
 
 @retried
-def _payable(order_token: str) -> tuple[int, str | None]:
+def _payable(order_token: str) -> tuple[Intent, str | None]:
     """The payment to use for this order, and its Checkout's address when it has one. Makes the next attempt if need be."""
     now = clock.now()
     with transaction() as db:
@@ -148,14 +148,13 @@ def _payable(order_token: str) -> tuple[int, str | None]:
             return orders.add_next_payment(db, order, now), None
         if payment is None or payment.status is PaymentStatus.PROCESSING or now >= payment.expires_at:
             raise OrderNotOpen
-        return payment.id, payment.checkout_url
+        return Intent(payment.id, payment.idempotency_key, payment.params), payment.checkout_url
 
 
-def _open(payment_id: int) -> str:
+def _open(intent: Intent) -> str:
     """Create the Checkout (or get the one this key already made) and store it. Raises GatewayError, OrderNotOpen."""
-    row = flask_db.session.execute(select(Payment.params, Payment.idempotency_key).where(Payment.id == payment_id)).one()
-    checkout = gateway().create_checkout(row.params, row.idempotency_key)
-    if not _store(payment_id, checkout):
+    checkout = gateway().create_checkout(intent.params, intent.key)
+    if not _store(intent.payment_id, checkout):
         gateway().expire_checkout(checkout.id)  # the order ended while Stripe answered: nobody may pay for it
         raise OrderNotOpen
     if checkout.url is None:

@@ -38,11 +38,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """What asking led to. ``payment_id`` when a Checkout is to be opened; no ``order_token`` for a stranger (ALREADY_IN)."""
+    """What asking led to. ``intent`` when a Checkout is to be opened; no ``order_token`` for a stranger (ALREADY_IN)."""
 
     outcome: Outcome
     order_token: str = ""
-    payment_id: int | None = None
+    intent: orders.Intent | None = None
 
 
 def quote(db: Session, wanted: Iterable[Wanted], buyer: Buyer, now: datetime, code: str = "") -> list[Quoted]:
@@ -138,10 +138,10 @@ def write(
         metadata = items.merged(line.metadata for line in recorded)
         lines = [line.checkout() for line in _lines(reserved)]
         takes = promotions.taken_by([line.quoted for line in reserved])
-        payment_id = orders.add_payment(
+        intent = orders.add_payment(
             db, order, buyer.address, currency, lines, metadata, now, takes_promotions=takes
         )
-        entered = Entered(Outcome.TO_PAY, order.token, payment_id)
+        entered = Entered(Outcome.TO_PAY, order.token, intent)
     else:
         _owe_letter(db, order, recorded)
         entered = Entered(Outcome.WAITLISTED if waits else Outcome.REGISTERED, order.token)

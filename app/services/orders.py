@@ -34,6 +34,15 @@ class Buyer:
     user_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An attempt to pay as it is stored: a Checkout is opened with this key and these parameters, however often it is tried."""
+
+    payment_id: int
+    key: str
+    params: Mapping[str, Any]
+
+
 def create_order(
     db: Session, buyer: Buyer, total_cents: int, currency: str, *, pays_now: bool, done: bool, now: datetime,
     hold_until: datetime | None = None, kept: Mapping[str, object] = MappingProxyType({}),
@@ -90,7 +99,7 @@ def add_item(
 def add_payment(
     db: Session, order: OrderKey, email: str, currency: str, lines: list[CheckoutLine], metadata: dict[str, str], now: datetime,
     *, takes_promotions: bool,
-) -> int:
+) -> Intent:
     """Insert the attempt to pay with its key and exact parameters: the intent that is committed before Stripe is called."""
     settings = current_settings()
     expires_at = holds.checkout_expires_at(now, settings.hold_minutes)
@@ -106,17 +115,18 @@ def add_payment(
         metadata={**metadata, "orderId": order.reference, **_trace()},
         promotions=takes_promotions,
     )
+    key, params = f"muster-{secrets.token_hex(16)}", gateway().checkout_params(request)
     values = {
         "order_id": order.id,
-        "idempotency_key": f"muster-{secrets.token_hex(16)}",
-        "params": gateway().checkout_params(request),
+        "idempotency_key": key,
+        "params": params,
         "takes_promotions": request.promotions,
         "amount_cents": sum(line.unit_amount_cents * line.quantity for line in lines),
         "currency": currency,
         "expires_at": expires_at,
         "next_check_at": now + holds.FIRST_CHECK,
     }
-    return inserted(db, Payment, **values)
+    return Intent(inserted(db, Payment, **values), key, params)
 
 
 def _trace() -> dict[str, str]:
@@ -124,7 +134,7 @@ def _trace() -> dict[str, str]:
     return {"requestId": request_id()} if request_id() else {}
 
 
-def add_next_payment(db: Session, order: Order, now: datetime) -> int:
+def add_next_payment(db: Session, order: Order, now: datetime) -> Intent:
     """Another attempt to pay the same, unchanged order, when the one before can no longer be paid."""
     items = order_lines.of_order(db, order.id)
     whole = [(item.lines, CheckoutLine(item.description, item.unit_amount_cents, item.quantity)) for item in items]

@@ -132,6 +132,7 @@ def test_intent_is_committed_with_its_key_before_stripe_is_called(
         with Session(db.engine) as outside:
             row = outside.execute(select(Payment.params, Payment.idempotency_key, Payment.status, Payment.checkout_id)).one()
             seen.append((*row, outside.scalar(select(func.count()).select_from(Registration))))
+            assert (params, key) == (row.params, row.idempotency_key)
         return real(params, key)
 
     monkeypatch.setattr(gateway(), "create_checkout", watched)
@@ -206,9 +207,10 @@ def test_lost_answer_is_repeated_with_the_same_key_and_the_person_goes_on_to_pay
 
 @pytest.mark.parametrize("kind", ["refused", "500"])
 def test_checkout_whose_answer_stays_lost_is_found_and_ended_so_that_nobody_can_pay(
-    app: Flask, stripe_simulator: Any, clock: FakeClock, kind: str
+    app: Flask, stripe_simulator: Any, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    club_session = make_club_session()
+    club_session, sent, real = make_club_session(), [], dispatch.parameters_of
+    monkeypatch.setattr(dispatch, "parameters_of", lambda r: sent.append((r.path, real(r))) or real(r))
     stripe_simulator.control.fail("checkout.create", kind=kind, times=2, when="after", stored=False)
     with pytest.raises(PaymentsDown):
         begin(club_session)
@@ -220,6 +222,8 @@ def test_checkout_whose_answer_stays_lost_is_found_and_ended_so_that_nobody_can_
     assert made["status"] == "expired" and stripe_simulator.pay(made["id"]).outcome == "not_open"
     assert the(Payment).status == "expired"
     assert {call["idempotency_key"] for call in creations(stripe_simulator)} == {the(Payment).idempotency_key}
+    bodies = [body for path, body in sent if path == "/v1/checkout/sessions"]
+    assert len(bodies) == 3 and len(set(bodies)) == 1, "the worker repeats to the letter what the request sent"
     assert taken(club_session) == 0
 
 
