@@ -17,24 +17,24 @@ from tests.support.rows import the
 REGISTER = registrations.register
 
 
-def test_paid_registration_takes_ten_statements_at_the_most(
+def test_paid_registration_takes_seven_statements(
     app: Flask, statements: Callable[[], AbstractContextManager[list[str]]]
 ) -> None:
     club_session = make_club_session()
     REGISTER(club_session.slug, applicant())
     with statements() as seen:
         REGISTER(club_session.slug, applicant())
-    assert len(seen) <= 10, "\n".join(seen)
+    assert len(seen) == 7, "\n".join(seen)
 
 
-def test_free_registration_takes_ten_statements_at_the_most_in_a_rush(
+def test_free_registration_takes_seven_statements_in_a_rush(
     app: Flask, statements: Callable[[], AbstractContextManager[list[str]]]
 ) -> None:
     club_session = make_free_club_session(capacity=50)
     for number in range(3):
         with statements() as seen:
             REGISTER(club_session.slug, applicant(email=f"person{number}@example.org", expected_price_cents=0))
-    assert len(seen) <= 9, "and the page's own reading of the session makes ten: " + "\n".join(seen)
+    assert len(seen) == 7, "and the page's own reading of the session makes eight: " + "\n".join(seen)
     assert taken(club_session) == 3 and len(mails()) == 3
 
 

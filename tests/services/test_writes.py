@@ -5,21 +5,33 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from flask import Flask
 
 from app.extensions import Base
 from app.models import Order, OrderItem, Registration
 from app.rules.statuses import ItemKind, OrderStatus, PaymentState, RegistrationStatus
-from app.services.writes import written
-from app.transaction import transaction
+from app.services.writes import inserted, written
+from app.transaction import Overtaken, transaction
 from tests.support.factories import make_free_club_session, make_user
-from tests.support.rows import the
+from tests.support.rows import all_of, the
 
 NOW = datetime(2026, 3, 1, 8, 30, 15, 123456, tzinfo=UTC)
 
 
 def columns(row: Base) -> dict[str, Any]:
     return {column.key: getattr(row, column.key) for column in row.__table__.columns}
+
+
+def test_row_whose_key_another_has_is_not_written_and_says_so(app: Flask) -> None:
+    order = {"email": "ana@example.org", "name": "Ana", "status": OrderStatus.PAID, "currency": "NZD", "total_cents": 0}
+    for write in (inserted, written):
+        with transaction() as db:
+            write(db, Order, **order, attempt=f"form {write.__name__}")
+        with pytest.raises(Overtaken), transaction() as db:
+            write(db, Order, **order, attempt="another form")
+            write(db, Order, **order, attempt=f"form {write.__name__}")
+    assert {order.attempt for order in all_of(Order)} == {"form inserted", "form written"}
 
 
 def test_rows_of_a_booking_are_known_as_they_stand(app: Flask) -> None:
