@@ -16,6 +16,7 @@ from app.models import AuditEntry, ClubSession, Order, OrderItem, OutgoingEmail,
 from app.rules import capacity, refusals
 from app.rules.statuses import OrderStatus, PaymentState, RegistrationStatus, SessionStatus
 from app.services import registrations
+from app.services.orders import Intent
 from app.services.registrations import Applicant, Outcome
 from app.transaction import transaction
 from tests.support.booking import applicant, balances, begin, mails, order_of, states, taken, work
@@ -44,7 +45,8 @@ def test_hold_order_item_and_payment_carry_one_and_the_same_price(app: Flask) ->
     club_session = make_club_session()
     entered = REGISTER(club_session.slug, applicant(places=3))
     order, item, payment, registration = the(Order), the(OrderItem), the(Payment), the(Registration)
-    assert entered == registrations.Entered(Outcome.TO_PAY, order.token, payment.id)
+    intent = Intent(payment.id, payment.idempotency_key, payment.params)
+    assert entered == registrations.Entered(Outcome.TO_PAY, order.token, intent)
     assert (order.total_cents, order.currency, payment.amount_cents, registration.price_cents) == (3600, "NZD", 3600, 3600)
     assert (item.unit_amount_cents, item.quantity, item.description) == (1200, 3, club_session.title)
     assert (registration.status, registration.payment_status) == (RegistrationStatus.HELD, PaymentState.PENDING)
@@ -110,7 +112,7 @@ def test_price_is_frozen_when_the_hold_is_made(app: Flask) -> None:
     entered = REGISTER(club_session.slug, applicant())
     change(club_session, non_member_price_cents=9900)
     assert (the(Order).total_cents, the(Registration).price_cents, the(Payment).amount_cents) == (1200, 1200, 1200)
-    assert entered.payment_id == the(Payment).id
+    assert entered.intent is not None and entered.intent.payment_id == the(Payment).id
 
 
 def test_price_below_what_a_card_can_pay_is_refused_in_words(app: Flask) -> None:
@@ -216,7 +218,7 @@ def test_full_session_with_a_waitlist_asks_first_and_then_keeps_a_spot(app: Flas
         REGISTER(club_session.slug, applicant())
     entered = REGISTER(club_session.slug, applicant(accept_waitlist=True))
     order = order_of(entered.order_token)
-    assert entered.outcome is Outcome.WAITLISTED and entered.payment_id is None and order.hold_expires_at is None
+    assert entered.outcome is Outcome.WAITLISTED and entered.intent is None and order.hold_expires_at is None
     assert (the(Registration, order_id=order.id).status, mails()) == (RegistrationStatus.WAITLISTED, ["waitlisted"])
     with pytest.raises(refusals.SessionFull):
         REGISTER(club_session.slug, applicant(accept_waitlist=True))
