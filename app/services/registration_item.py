@@ -90,19 +90,20 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
         return f"/sessions/{slug}"
 
     def reserve(self, db: Session, quoted: QuotedPlaces, buyer: Buyer, now: datetime) -> Reserved[QuotedPlaces]:
-        """Take the places by the guarded statement; only when that fails, read the counters again and decide what to say."""
+        """Take the places by the guarded statement where the quote saw them free; when they are not, read again and decide.
+
+        Most who come too late are told by the quote's own reading, in which the line behind them waits for nothing more.
+        """
         club_session, wanted = quoted.club_session, quoted.wanted
         if club_session.entry is Entry.APPLICATION:
             return self._apply(db, quoted)
-        if _take_as_told(db, quoted):
-            return Reserved(quoted)
-        told, club_session = club_session.calendar_sequence, registration_quotes.again(db, club_session.id)
-        if club_session.calendar_sequence != told:
-            raise Overtaken
-        counters = registration_quotes.counters(club_session)
-        decision = capacity.decide_entry(counters, wanted.quantity, accept_waitlist=wanted.accept_waitlist)
-        if decision is capacity.Decision.PLACE:  # freed in this very moment
-            raise Overtaken
+        if _decision(club_session, wanted) is capacity.Decision.PLACE:
+            if _take_as_told(db, quoted):
+                return Reserved(quoted)
+            told, club_session = club_session.calendar_sequence, registration_quotes.again(db, club_session.id)
+            changed = club_session.calendar_sequence != told
+            if changed or _decision(club_session, wanted) is capacity.Decision.PLACE:  # freed in this very moment
+                raise Overtaken
         if buyer.joins:  # joined for a place that went meanwhile: ask again, without the membership
             raise WaitlistNotAccepted
         if not places.join_waitlist(db, club_session.id, wanted.quantity):
@@ -241,6 +242,12 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
         if reserved.waits:
             return RegistrationStatus.WAITLISTED
         return RegistrationStatus.REGISTERED if done else RegistrationStatus.HELD
+
+
+def _decision(club_session: ClubSession, wanted: Wanted) -> capacity.Decision:
+    """A place or the waitlist, by the session's counters. Raises the Refusal that says why neither."""
+    counters = registration_quotes.counters(club_session)
+    return capacity.decide_entry(counters, wanted.quantity, accept_waitlist=wanted.accept_waitlist)
 
 
 def _take_as_told(db: Session, quoted: QuotedPlaces) -> bool:

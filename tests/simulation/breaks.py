@@ -16,6 +16,7 @@ from app.integrations import gateway
 from app.integrations.payments import Checkout, CheckoutStatus
 from app.integrations.stripe_gateway import StripeGateway
 from app.models import ClubSession, Payment, Refund
+from app.rules import capacity
 from app.rules.statuses import PaymentStatus, SessionStatus
 from app.services import ending, fulfilment, ledger, letters, offers, outbox, places, refunds, registration_payment, waitlist
 from app.services.attempts import Attempt
@@ -73,14 +74,15 @@ def outbox_in_the_transaction() -> Iterator[None]:
 
 @contextmanager
 def waitlist_guard() -> Iterator[None]:
-    """Whoever comes takes what is free, whoever waits."""
+    """Whoever comes takes what is free, whoever waits: neither the rule nor the statement minds."""
 
     def take(db: Session, club_session_id: int, wanted: int, **_more: Any) -> bool:
         fits = (ClubSession.status == SessionStatus.PUBLISHED, ClubSession.places_taken + wanted <= ClubSession.capacity)
         statement = update(ClubSession).where(ClubSession.id == club_session_id, *fits)
         return changed(db, statement.values(places_taken=ClubSession.places_taken + wanted))
 
-    with patch.object(places, "take", take):
+    free = property(lambda counters: max(0, counters.capacity - counters.places_taken))
+    with patch.object(places, "take", take), patch.object(capacity.Counters, "places_left", free):
         yield
 
 
