@@ -9,6 +9,7 @@ from functools import lru_cache
 from babel import Locale
 from babel import numbers as babel_numbers
 from flask_babel import get_locale, gettext  # type: ignore[import-untyped]
+from flask_babel import lazy_gettext as _
 
 from ..rules import money as money_rules
 from ..rules.pricing import Reason
@@ -31,15 +32,18 @@ def _money(cents: int, currency: str, locale: Locale) -> str:
 
 def price_reason(reason: Reason | str, saved_cents: int, currency: str) -> str:
     """Why a price is what it is: "Member price, you save NZ$4.00"; empty for what everybody pays."""
-    words = {
-        Reason.MEMBER: gettext("Member price"),
-        Reason.STUDENT: gettext("Student price"),
-        Reason.EARLY: gettext("Early price"),
-        Reason.EARLY_MEMBER: gettext("Early member price"),
-    }.get(Reason(reason), "")
+    words = str(_WHY.get(Reason(reason), ""))
     if not words or not saved_cents:
-        return str(words)
+        return words
     return str(gettext("%(reason)s, you save %(saved)s", reason=words, saved=money(saved_cents, currency)))
+
+
+_WHY = {
+    Reason.MEMBER: _("Member price"),
+    Reason.STUDENT: _("Student price"),
+    Reason.EARLY: _("Early price"),
+    Reason.EARLY_MEMBER: _("Early member price"),
+}
 
 
 def plain(text: str) -> str:
