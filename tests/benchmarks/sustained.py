@@ -1,12 +1,14 @@
 """How many bookings a second one session takes for as long as they last, beside its row in the database alone.
 
-Called by the command line. Everybody has filled in the form and passed the check before the clock starts: what is measured is the
-button that takes the place, and what one row of the database can bear.
+Called by the command line. Everybody has filled in the form and passed the check before the clock starts, and some have booked
+another session, which wakes the workers: what is measured is the button that takes the place, what one row of the database can
+bear, and what a bare site can do that runs the row's two statements, or ten that nobody else waits for.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import threading
 import time
@@ -24,7 +26,7 @@ from .load import Connection, Measured, request, send_all
 from .rush import FREE, hidden
 from .table import Table
 
-BOOKINGS, CLIENTS = 600, (8, 32)
+BOOKINGS, CLIENTS, WARM = 600, (8, 32), 50
 
 
 def run(where: Run, directory: Path, asked: Asked) -> Table:
@@ -32,17 +34,24 @@ def run(where: Run, directory: Path, asked: Asked) -> Table:
     table = Table(f"{BOOKINGS} bookings of one session on {asked.kind}", ["what", "clients", "a second", "p50 ms", "p95 ms"])
     with filling.database(where, asked.kind, directory) as url:
         with filling.app_on(url):
-            slugs = [filling.sessions(1, capacity=1_000_000, **FREE)[0] for _ in CLIENTS]
+            before, *slugs = [filling.sessions(1, capacity=1_000_000, **FREE)[0] for _ in (WARM, *CLIENTS)]
         with servers.muster(url, directory) as site:
+            send_all(site.url, CLIENTS[0], asyncio.run(_checked(site.url, before))[:WARM])
             for clients, slug in zip(CLIENTS, slugs, strict=True):
                 sent = asyncio.run(_checked(site.url, slug))
                 measured = send_all(site.url, clients, sent)
                 _row(table, "a booking: the POST of the form" + _failed(measured, 303), clients, measured)
         with servers.bare(url, directory) as floor:
+            two, ten = urlencode({"email": "person@example.org"}).encode(), json.dumps({"id": "a"}).encode()
+            as_json = {"Content-Type": "application/json"}
+            send_all(floor.url, CLIENTS[0], [request(f"{floor.url}/take/{before}", body=two)] * WARM)
             for clients, slug in zip(CLIENTS, slugs, strict=True):
-                body = urlencode({"email": "person@example.org"}).encode()
-                measured = send_all(floor.url, clients, [request(f"{floor.url}/take/{slug}", body=body)] * BOOKINGS)
+                measured = send_all(floor.url, clients, [request(f"{floor.url}/take/{slug}", body=two)] * BOOKINGS)
                 _row(table, "bare site: two statements" + _failed(measured, 303), clients, measured)
+            for clients in CLIENTS:
+                told = request(f"{floor.url}/told/{before}", body=ten, headers=as_json)
+                measured = send_all(floor.url, clients, [told] * BOOKINGS)
+                _row(table, f"bare site: {bare.STATEMENTS} statements" + _failed(measured, 200), clients, measured)
         for clients in CLIENTS:
             alone = _pgbench if asked.kind == "postgresql" else _threads
             rate = alone(url, directory, slugs[0], clients, asked.seconds)
