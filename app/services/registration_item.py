@@ -92,7 +92,7 @@ class RegistrationItem(ItemHandler[QuotedPlaces]):
     def reserve(self, db: Session, quoted: QuotedPlaces, buyer: Buyer, now: datetime) -> Reserved[QuotedPlaces]:
         """Take the places by the guarded statement where the quote saw them free; when they are not, read again and decide.
 
-        Most who come too late are told by the quote's own reading, in which the line behind them waits for nothing more.
+        Most who come too late are told by what the quote read, so that those behind them in line wait for two statements less.
         """
         club_session, wanted = quoted.club_session, quoted.wanted
         if club_session.entry is Entry.APPLICATION:

@@ -79,8 +79,8 @@ def register(slug: str, applicant: Applicant) -> Entered:
 
 @retried
 def _register(slug: str, applicant: Applicant, looks: Iterator[bool]) -> Entered:
-    """``looks``: whether to look first what is here already, at each try. Nearly everybody is new, and of who is not the tables'
-    keys say so, or a refusal: not to ask is one statement less for all."""
+    """``looks``: for each try, whether to look first what this person has here. Nearly everybody is new, and whoever is not is
+    stopped by a key of the tables or by a refusal: it is looked then."""
     now = clock.now()
     with transaction() as db:
         if next(looks) and (already := _already_in(db, slug, applicant, now)):

@@ -1,7 +1,7 @@
 """"Refund me if someone takes my place": pays back those whose place somebody else has taken and paid for.
 
-``settle`` runs in the transaction of every confirmed registration of a session where somebody waits for that (``ASKED``). The
-rule is rules.refunds.replaced.
+``settle`` runs in the transaction of every confirmed registration of a session where somebody waits for that, as the statements
+say that read the session or confirm the booking (``ASKED_OF_…``). The rule is rules.refunds.replaced.
 """
 
 from __future__ import annotations
