@@ -18,7 +18,7 @@ from ..integrations.payments import GatewayError, GatewayRefused, ProviderRefund
 from ..models import REFUND_UNSETTLED, Payment, Refund
 from ..rules.refunds import next_look_at, refundable_cents
 from ..rules.statuses import REFUND_MOVES, RefundStatus, sources
-from ..transaction import retried, transaction
+from ..transaction import end_read, retried, transaction
 from . import audit, cases, ledger, refund_marks
 from .writes import changed
 
@@ -127,13 +127,17 @@ def look_up(refund_id: int) -> bool:
     provider_ref = _claim_look(refund_id)
     if provider_ref is None:
         return False
+    _ask_and_record(refund_id, provider_ref)
+    return True
+
+
+def _ask_and_record(refund_id: int, provider_ref: str) -> None:
     try:
         answer = gateway().retrieve_refund(provider_ref)
     except GatewayError as error:
         current_app.logger.warning("refund %s not looked up: %s", refund_id, error)
     else:
         _record(refund_id, answer)
-    return True
 
 
 @retried
@@ -179,6 +183,22 @@ def send_refund(refund_id: int) -> None:
         _note(refund_id, str(error))
     else:
         _record(refund_id, answer)
+        for other, provider_ref in _doubtful_beside(refund_id):
+            _ask_and_record(other, provider_ref)
+
+
+def _doubtful_beside(refund_id: int) -> list[tuple[int, str]]:
+    """The other refunds of its payment, with Stripe's ids, when by what we know more has gone back than came. Stripe never lets
+    it: one of them has come back from the bank since, and the word of it is late or lost.
+    """
+    payment = select(Payment.id).join(Refund, Refund.payment_id == Payment.id).where(Refund.id == refund_id).scalar_subquery()
+    there = (Refund.provider_ref.is_not(None), Refund.status.in_([RefundStatus.PENDING, RefundStatus.SUCCEEDED]))
+    refund = (Refund.id, Refund.provider_ref, Refund.amount_cents, Payment.captured_cents)
+    found = select(*refund).join(Payment, Payment.id == Refund.payment_id).where(Payment.id == payment, *there)
+    rows = flask_db.session.execute(found).all()
+    end_read()
+    too_much = sum(row.amount_cents for row in rows) > max((row.captured_cents for row in rows), default=0)
+    return [(row.id, str(row.provider_ref)) for row in rows if row.id != refund_id] if too_much else []
 
 
 @retried

@@ -253,6 +253,21 @@ def test_dashboard_refund_of_money_that_is_owed_already_settles_the_debt(app: Fl
     assert balances() == {} and stripe_simulator.control.payments()[0]["amount_refunded"] == 1200
 
 
+def test_dashboard_refund_that_came_back_unheard_of_is_looked_up_when_ours_goes_out_all_the_same(
+    app: Flask, stripe_simulator: Any
+) -> None:
+    """Stripe sends back no more than came, so one of the two has failed since; nobody waits for the night to learn which."""
+    token = begin(make_club_session())
+    ending.give_up(token)
+    pay_late(stripe_simulator, token)
+    stripe_simulator.control.refund(payments_of(token)[0].checkout_id)
+    stripe_simulator.deliver()
+    stripe_simulator.control.fail_refund(stripe_simulator.control.refunds()[0]["id"])
+    work()
+    assert {r.reason: r.status.value for r in all_of(Refund)} == {"too_late": "succeeded", "made_at_stripe": "failed"}
+    assert stripe_simulator.control.payments()[0]["amount_refunded"] == 1200
+
+
 def test_refund_of_another_apps_payment_is_left_alone(app: Flask, paid: str, stripe_simulator: Any) -> None:
     stranger = {"id": "re_other", "object": "refund", "amount": 100, "currency": "nzd", "status": "succeeded", "metadata": {}}
     receive(event("refund.created", {**stranger, "payment_intent": "pi_other"}))
