@@ -64,8 +64,8 @@ def adopt_news(db: Session, payment: Payment, answer: ProviderRefund) -> bool:
     the comparison, which asks how each stands now.
     """
     orders.lock(db, payment.order_id)
-    at_stripe = (Refund.provider_ref.is_not(None), Refund.status.in_([RefundStatus.PENDING, RefundStatus.SUCCEEDED]))
-    others = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(Refund.payment_id == payment.id, *at_stripe)
+    there = (Refund.payment_id == payment.id, *refunds.AT_STRIPE)
+    others = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(*there)
     failed = refunds.STATUSES.get(answer.status) is RefundStatus.FAILED
     if not failed and int(db.execute(others).scalar_one()) + answer.amount_cents > payment.captured_cents:
         return False

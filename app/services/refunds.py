@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from flask import current_app
 from sqlalchemy import func, insert, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from .. import clock, jobs
 from ..extensions import db as flask_db
@@ -28,6 +28,8 @@ MANY = 30
 """After so many tries, half an hour of them, a person should know; the trying goes on."""
 KEYS_LIVE = timedelta(hours=23)
 """Stripe forgets idempotency keys after a day: an older intent is looked up before it is repeated."""
+AT_STRIPE = (Refund.provider_ref.is_not(None), Refund.status.in_([RefundStatus.PENDING, RefundStatus.SUCCEEDED]))
+"""SQL: it has gone out there, and has not come back as far as we know."""
 STATUSES = {
     "pending": RefundStatus.PENDING,
     "requires_action": RefundStatus.PENDING,
@@ -191,10 +193,10 @@ def _doubtful_beside(refund_id: int) -> list[tuple[int, str]]:
     """The other refunds of its payment, with Stripe's ids, when by what we know more has gone back than came. Stripe never lets
     it: one of them has come back from the bank since, and the word of it is late or lost.
     """
-    payment = select(Payment.id).join(Refund, Refund.payment_id == Payment.id).where(Refund.id == refund_id).scalar_subquery()
-    there = (Refund.provider_ref.is_not(None), Refund.status.in_([RefundStatus.PENDING, RefundStatus.SUCCEEDED]))
+    mine = aliased(Refund)
+    payment = select(mine.payment_id).where(mine.id == refund_id).scalar_subquery()
     refund = (Refund.id, Refund.provider_ref, Refund.amount_cents, Payment.captured_cents)
-    found = select(*refund).join(Payment, Payment.id == Refund.payment_id).where(Payment.id == payment, *there)
+    found = select(*refund).join(Payment, Payment.id == Refund.payment_id).where(Payment.id == payment, *AT_STRIPE)
     rows = flask_db.session.execute(found).all()
     end_read()
     too_much = sum(row.amount_cents for row in rows) > max((row.captured_cents for row in rows), default=0)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+import pytest
 from flask import Flask
 
 from app.models import Order, OutgoingEmail
+from app.rules.refusals import SessionFull
 from app.services import letters, registrations
 from app.transaction import transaction
 from tests.support.booking import applicant, mails, taken
@@ -36,6 +38,16 @@ def test_free_registration_takes_seven_statements_in_a_rush(
             REGISTER(club_session.slug, applicant(email=f"person{number}@example.org", expected_price_cents=0))
     assert len(seen) == 7, "and the page's own reading of the session makes eight: " + "\n".join(seen)
     assert taken(club_session) == 3 and len(mails()) == 3
+
+
+def test_coming_too_late_takes_two_statements(app: Flask, statements: Callable[[], AbstractContextManager[list[str]]]) -> None:
+    """The session, and whether this very person is in it: nobody asks for a place that is not there."""
+    club_session = make_free_club_session(capacity=1)
+    REGISTER(club_session.slug, applicant(expected_price_cents=0))
+    for _ in range(2):
+        with statements() as seen, pytest.raises(SessionFull):
+            REGISTER(club_session.slug, applicant(expected_price_cents=0))
+    assert len(seen) == 2 and not any(statement.startswith("UPDATE") for statement in seen), "\n".join(seen)
 
 
 def test_letter_says_what_the_order_says_when_it_is_read_again(app: Flask) -> None:
