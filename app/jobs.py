@@ -98,7 +98,7 @@ def enqueue(db: Session, job: str, key: str) -> None:
     tables are missing nothing is written: the scan does the work. So it does in a burst of what a scan follows.
     """
     door = _door()
-    if door.committed_just_now(job) or not (door.open or _opened(door, db)):
+    if door.committed_just_now(job) or not _opened(door, connection_of(db)):
         return
     after_commit(db, partial(door.committed.__setitem__, job, clock.now()))
     door.client.enqueue_in_transaction(
@@ -118,18 +118,20 @@ def _door() -> _Door:
     return door
 
 
-def _opened(door: _Door, db: Session) -> bool:
+def _opened(door: _Door, connection: sa.Connection | None = None) -> bool:
     """Whether the engine's tables are there, asked once; while they are not, again every minute."""
+    if door.open:
+        return True
     now = clock.now()
     if door.look_again_at is None or now >= door.look_again_at:
-        door.open = _has_tables(db.connection())
-        door.look_again_at = now + LOOK_AGAIN
+        bind = connection or current_app.extensions["sqlalchemy"].engine
+        door.open, door.look_again_at = _has_tables(bind), now + LOOK_AGAIN
     return door.open
 
 
-def _has_tables(connection: sa.Connection) -> bool:
-    schema = "dbos" if connection.dialect.name == "postgresql" else None
-    return sa.inspect(connection).has_table("workflow_status", schema=schema)
+def _has_tables(bind: sa.Connection | sa.Engine) -> bool:
+    schema = "dbos" if bind.dialect.name == "postgresql" else None
+    return sa.inspect(bind).has_table("workflow_status", schema=schema)
 
 
 def migrate(settings: Settings) -> None:
@@ -278,9 +280,8 @@ def tidy(client: DBOSClient) -> int:
 
 def _tidy_for_once() -> int:
     """Where only `worker --once` runs, nobody takes jobs from the queue: the scans do the work, and this forgets the jobs."""
-    with current_app.extensions["sqlalchemy"].engine.connect() as connection:
-        if not _has_tables(connection):
-            return 0
+    if not _opened(_door()):
+        return 0
     client = _client(current_app)
     try:
         return tidy(client)

@@ -23,13 +23,14 @@ from ..rules import telling
 from ..rules.addresses import NOWHERE
 from ..rules.statuses import ACTIVE, UNDECIDED, WAITING, RegistrationStatus, SessionStatus
 from ..transaction import retried, transaction
-from . import letters, notices, outbox
+from . import due, letters, notices, outbox
 from .outbox import Letter
 
 _C, _R, _S = ClubSession, Registration, SessionChange
 JOB = "tell_change"
 BATCH = 100
 """So many bookings are told in one transaction of ten statements."""
+_UNTOLD = select(_S.id).where(_S.told_at.is_(None)).order_by(_S.id)
 WHEN_AND_WHERE = frozenset({"starts_at", "ends_at", "location"})
 """A change of one of these makes plans and the entries in calendars wrong."""
 
@@ -101,8 +102,7 @@ def run(key: str) -> None:
 
 def tell_due() -> int:
     """Go on with every change that is not told to everybody; how many bookings were gone through."""
-    ids = flask_db.session.execute(select(_S.id).where(_S.told_at.is_(None)).order_by(_S.id)).scalars().all()
-    return sum(_tell_some(change_id) for change_id in ids)
+    return sum(_tell_some(change_id) for change_id in due.found(_UNTOLD))
 
 
 @retried

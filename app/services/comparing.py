@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from .. import clock, jobs
-from ..extensions import db as flask_db
 from ..models import ComparisonRequest
 from ..rules.statuses import ComparisonOutcome
 from ..transaction import retried, transaction
-from . import audit, reconciling
+from . import audit, due, reconciling
 from .reconciling import Report
 from .writes import changed
 
@@ -23,6 +22,8 @@ JOB = "compare_books"
 LEASE = timedelta(minutes=10)
 """A run takes seconds, or minutes after a busy month; what has not ended by then was lost with its worker and is run again."""
 _R = ComparisonRequest
+_UNCLAIMED = (_R.finished_at.is_(None), or_(_R.claimed_at.is_(None), _R.claimed_at < bindparam("lost")))
+_ASKED = select(_R.id).where(*_UNCLAIMED)
 
 
 @retried
@@ -43,8 +44,7 @@ def run(key: str) -> None:
 
 def run_asked() -> int:
     """Do what is wanted and not under way; how many."""
-    ids = flask_db.session.execute(select(_R.id).where(_R.finished_at.is_(None), _unclaimed())).scalars().all()
-    return sum(_run(request_id) for request_id in ids)
+    return sum(_run(request_id) for request_id in due.found(_ASKED, lost=clock.now() - LEASE))
 
 
 def _run(request_id: int) -> bool:
@@ -67,15 +67,11 @@ def _outcome(report: Report) -> ComparisonOutcome:
     return ComparisonOutcome.DIFFERENT if report.difference_cents else ComparisonOutcome.EQUAL
 
 
-def _unclaimed() -> ColumnElement[bool]:
-    return or_(_R.claimed_at.is_(None), _R.claimed_at < clock.now() - LEASE)
-
-
 @retried
 def _claim(request_id: int) -> bool:
+    now = clock.now()
     with transaction() as db:
-        due = (_R.id == request_id, _R.finished_at.is_(None), _unclaimed())
-        return changed(db, update(_R).where(*due).values(claimed_at=clock.now()))
+        return changed(db, update(_R).where(_R.id == request_id, *_UNCLAIMED).values(claimed_at=now), {"lost": now - LEASE})
 
 
 @retried

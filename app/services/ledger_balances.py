@@ -19,9 +19,16 @@ from ..config import current_settings
 from ..extensions import db as flask_db
 from ..models import LedgerBalance, LedgerEntry
 from ..queries import books_forward
-from ..transaction import end_read, retried, transaction
+from ..transaction import retried, transaction
+from . import due
 
 _KEY = (LedgerBalance.debit_account, LedgerBalance.credit_account, LedgerBalance.currency, LedgerBalance.of_refund)
+_SUMMED_UNTIL = select(
+    func.coalesce(
+        select(func.max(LedgerBalance.until_at)).scalar_subquery(), select(func.min(LedgerEntry.created_at)).scalar_subquery()
+    )
+)
+"""Up to when the books are summed; before that is done for the first time, when they begin."""
 OVER = timedelta(days=2)
 """How long after its end a month is summed: longer than any transaction lasts."""
 
@@ -36,25 +43,22 @@ def carry_forward() -> int:
 
 def _is_due() -> bool:
     """Looked up without the lock that writing takes: almost always there is nothing to do."""
-    due = _next_until(flask_db.session()) is not None
-    end_read()
-    return due
+    return _next_until(due.found(_SUMMED_UNTIL)[0]) is not None
 
 
 @retried
 def _carry_one() -> bool:
     """Sum up the first month that is not; whether there was one."""
     with transaction() as db:
-        if (until := _next_until(db)) is None:
+        if (until := _next_until(db.execute(_SUMMED_UNTIL).scalar_one())) is None:
             return False
         db.execute(insert(LedgerBalance), _sums(db, until))
         return True
 
 
-def _next_until(db: Session) -> datetime | None:
+def _next_until(summed: datetime | None) -> datetime | None:
     """The end of the first month that is over and not summed; None when there is none."""
-    last = db.execute(select(func.max(LedgerBalance.until_at))).scalar_one()
-    until = _next_end(last or db.execute(select(func.min(LedgerEntry.created_at))).scalar_one())
+    until = _next_end(summed)
     return until if until is not None and until <= clock.now() - OVER else None
 
 

@@ -10,12 +10,11 @@ from sqlalchemy.orm import Session, aliased
 
 from .. import clock
 from ..config import current_settings
-from ..extensions import db as flask_db
 from ..models import Membership, User
 from ..queries import memberships
 from ..rules.memberships import REMINDERS, reminder_due
-from ..transaction import end_read, retried, transaction
-from . import outbox
+from ..transaction import retried, transaction
+from . import due, outbox
 from .writes import changed
 
 BATCH = 100
@@ -25,9 +24,7 @@ def remind_due() -> int:
     """Owe the reminders that are due today in the club's zone; how many."""
     today = memberships.club_today(clock.now())
     days = {"today": today, "first": today + timedelta(days=REMINDERS[0]), "last": today + timedelta(days=REMINDERS[-1])}
-    ids = flask_db.session.execute(_DUE, days).scalars().all()
-    end_read()
-    return sum(_remind(membership_id) for membership_id in ids)
+    return sum(_remind(membership_id) for membership_id in due.found(_DUE, **days))
 
 
 _other = aliased(Membership)

@@ -14,12 +14,11 @@ from enum import StrEnum
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import delete, null, select, update
+from sqlalchemy import Integer, bindparam, delete, null, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock, jobs
 from ..config import current_settings
-from ..extensions import db as flask_db
 from ..integrations import whatsapp
 from ..integrations.whatsapp import WhatsAppRefused, WhatsAppUnavailable
 from ..models import Order, OrderItem, OutgoingNotice, Registration
@@ -27,7 +26,7 @@ from ..rules.phone_numbers import normalise_number
 from ..rules.refusals import InvalidInput, words
 from ..rules.statuses import RegistrationStatus
 from ..transaction import retried, transaction
-from . import audit
+from . import audit, due
 from .outbox import RETRY_AFTER, TRIES
 from .writes import changed, insert_once
 
@@ -36,6 +35,13 @@ LONGEST_PARAMETER = 150
 """A template with everything filled in may have 1024 characters."""
 _N, _R = OutgoingNotice, Registration
 _OWED = (_N.sent_at.is_(None), _N.failed_at.is_(None))
+_OF_KEY = select(_N.id).where(_N.dedupe_key == bindparam("key"))
+_DUE = (
+    select(_N.id)
+    .where(*_OWED, _N.next_attempt_at <= bindparam("now"))
+    .order_by(_N.next_attempt_at, _N.id)
+    .limit(bindparam("limit", type_=Integer))
+)
 
 
 class Kind(StrEnum):
@@ -130,14 +136,12 @@ def send_due(limit: int = 50) -> int:
     """Try what is due, oldest first; returns how many were tried. None while WhatsApp is off: they wait."""
     if whatsapp.whatsapp() is None:
         return 0
-    due = select(_N.id).where(*_OWED, _N.next_attempt_at <= clock.now()).order_by(_N.next_attempt_at, _N.id).limit(limit)
-    return sum(send_one(notice_id) for notice_id in flask_db.session.execute(due).scalars().all())
+    return sum(send_one(notice_id) for notice_id in due.found(_DUE, now=clock.now(), limit=limit))
 
 
 def send_owed(dedupe_key: str) -> None:
     """Send the notice that was just owed under this key: the prompt way, beside the scan."""
-    notice_id = flask_db.session.execute(select(_N.id).where(_N.dedupe_key == dedupe_key)).scalar_one_or_none()
-    if notice_id is not None:
+    for notice_id in due.found(_OF_KEY, key=dedupe_key):
         send_one(notice_id)
 
 

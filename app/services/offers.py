@@ -8,21 +8,26 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask import current_app
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
 from ..config import current_settings
-from ..extensions import db as flask_db
 from ..models import ClubSession, Order, OutgoingEmail, Payment, Registration
 from ..rules import holds
 from ..rules.refusals import OfferOver
 from ..rules.statuses import UNSETTLED, OrderStatus, PaymentState, RegistrationStatus
-from ..transaction import end_read, retried, transaction
-from . import audit, letters, orders, places, resale, waitlist
+from ..transaction import retried, transaction
+from . import audit, due, letters, orders, places, resale, waitlist
 from .writes import changed
 
 BATCH = 100
+_OVER = (
+    select(Registration.id)
+    .where(Registration.status == RegistrationStatus.OFFERED, Registration.offer_expires_at <= bindparam("now"))
+    .order_by(Registration.offer_expires_at)
+    .limit(BATCH)
+)
 
 
 @retried
@@ -67,13 +72,8 @@ def decline(token: str, actor: str = audit.GUEST) -> str:
 
 def expire_due_offers() -> int:
     """End offers whose time is up, unless their mail is still on its way: the clock has not begun then. How many."""
-    due = select(Registration.id).where(
-        Registration.status == RegistrationStatus.OFFERED, Registration.offer_expires_at <= clock.now()
-    )
-    ids = flask_db.session.execute(due.order_by(Registration.offer_expires_at).limit(BATCH)).scalars().all()
-    end_read()
     ended = 0
-    for registration_id in ids:
+    for registration_id in due.found(_OVER, now=clock.now()):
         try:
             ended += _expire(registration_id)
         except Exception:

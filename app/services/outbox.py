@@ -16,7 +16,7 @@ from typing import Any
 
 from css_inline import CSSInliner
 from flask import current_app
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Integer, Row, Select, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock, jobs
@@ -27,7 +27,7 @@ from ..integrations.mailer import Attachment, MailRefused, MailUnavailable
 from ..models import Case, OutgoingEmail
 from ..rules.addresses import has_mailbox
 from ..transaction import retried, transaction
-from . import cases
+from . import cases, due
 from .writes import changed, insert_all_once, insert_once
 
 SEND_JOB = "send_email"
@@ -41,6 +41,9 @@ WITH_QR = frozenset({"confirmation", "moved"})
 """Templates whose mail shows a code for the door for each booking that it is about."""
 _M = OutgoingEmail
 _OWED = (_M.sent_at.is_(None), _M.failed_at.is_(None))
+_OF_KEY = select(_M.id).where(_M.dedupe_key == bindparam("key"))
+_DUE = select(_M.id).where(*_OWED, _M.next_attempt_at <= bindparam("now")).limit(bindparam("limit", type_=Integer))
+_OLDEST_FIRST, _NEWEST_FIRST = _DUE.order_by(_M.next_attempt_at, _M.id), _DUE.order_by(_M.next_attempt_at.desc(), _M.id.desc())
 _inliner = CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
 
 
@@ -118,7 +121,7 @@ def _values(template: str, letter: Letter, attachments: Sequence[Attachment] = (
 
 def send_due(limit: int = 50) -> int:
     """Try what is due, oldest first; returns how many were tried. One that fails rests and does not stop the others."""
-    return _send(_M.next_attempt_at, _M.id, limit=limit)
+    return _send(_OLDEST_FIRST, limit)
 
 
 def send_owed(dedupe_key: str) -> None:
@@ -126,15 +129,13 @@ def send_owed(dedupe_key: str) -> None:
 
     Newest first, so that the mails of a burst of bookings overtake those to a thousand that the scan is at.
     """
-    email_id = flask_db.session.execute(select(_M.id).where(_M.dedupe_key == dedupe_key)).scalar_one_or_none()
-    if email_id is not None:
+    for email_id in due.found(_OF_KEY, key=dedupe_key):
         send_one(email_id)
-    _send(_M.next_attempt_at.desc(), _M.id.desc(), limit=50)
+    _send(_NEWEST_FIRST, 50)
 
 
-def _send(*order: Any, limit: int) -> int:
-    due = select(_M.id).where(*_OWED, _M.next_attempt_at <= clock.now()).order_by(*order).limit(limit)
-    return sum(send_one(email_id) for email_id in flask_db.session.execute(due).scalars().all())
+def _send(in_order: Select[Any], limit: int) -> int:
+    return sum(send_one(email_id) for email_id in due.found(in_order, now=clock.now(), limit=limit))
 
 
 def send_one(email_id: int) -> bool:

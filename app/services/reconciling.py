@@ -24,7 +24,7 @@ from ..integrations.payments import Checkout, Event, GatewayError, Movement
 from ..models import PAYMENT_UNSETTLED, Case, LedgerEntry, Payment, Reconciliation
 from ..rules.statuses import UNSETTLED
 from ..transaction import end_read, retried, transaction
-from . import adopted_refunds, attempts, audit, cases, ending, fulfilment, ledger, refunds, stripe_inbox
+from . import adopted_refunds, attempts, audit, cases, due, ending, fulfilment, ledger, refunds, stripe_inbox
 
 T = TypeVar("T")
 
@@ -34,6 +34,7 @@ STILL_MOVING = timedelta(minutes=10)
 NIGHT = range(3, 6)
 ONCE_A_NIGHT = timedelta(hours=12)
 MISSED = timedelta(hours=48)
+_LAST = select(func.max(Reconciliation.created_at))
 EQUAL_AGAIN = "equal again"
 
 
@@ -79,8 +80,7 @@ def reconcile() -> Report:
 def reconcile_if_due() -> int:
     """The nightly run, in the small hours of the club's zone; one that was missed for two nights runs at once."""
     now = clock.now()
-    last = flask_db.session.execute(select(func.max(Reconciliation.created_at))).scalar_one()
-    end_read()
+    [last] = due.found(_LAST)
     at_night = now.astimezone(ZoneInfo(current_settings().time_zone)).hour in NIGHT
     tonight = at_night and (last is None or now - last > ONCE_A_NIGHT)
     if tonight or (last is not None and now - last > MISSED):

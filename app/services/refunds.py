@@ -8,7 +8,7 @@ import secrets
 from datetime import datetime, timedelta
 
 from flask import current_app
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import Integer, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from .. import clock, jobs
@@ -19,7 +19,7 @@ from ..models import REFUND_UNSETTLED, Payment, Refund
 from ..rules.refunds import next_look_at, refundable_cents
 from ..rules.statuses import REFUND_MOVES, RefundStatus, sources
 from ..transaction import end_read, retried, transaction
-from . import audit, cases, ledger, refund_marks
+from . import audit, cases, due, ledger, refund_marks
 from .writes import changed
 
 STRIPE = "stripe"
@@ -30,6 +30,20 @@ KEYS_LIVE = timedelta(hours=23)
 """Stripe forgets idempotency keys after a day: an older intent is looked up before it is repeated."""
 AT_STRIPE = (Refund.provider_ref.is_not(None), Refund.status.in_([RefundStatus.PENDING, RefundStatus.SUCCEEDED]))
 """SQL: it has gone out there, and has not come back as far as we know."""
+_TO_SEND = (
+    select(Refund.id)
+    .where(REFUND_UNSETTLED, Refund.status == RefundStatus.REQUESTED)
+    .where(Refund.next_attempt_at.is_not(None), Refund.next_attempt_at <= bindparam("now"))
+    .order_by(Refund.next_attempt_at)
+    .limit(bindparam("limit", type_=Integer))
+)
+_TO_LOOK_UP = (
+    select(Refund.id)
+    .where(REFUND_UNSETTLED, Refund.status == RefundStatus.PENDING, Refund.provider_ref.is_not(None))
+    .where(or_(Refund.next_attempt_at.is_(None), Refund.next_attempt_at <= bindparam("now")))
+    .order_by(Refund.id)
+    .limit(bindparam("limit", type_=Integer))
+)
 STATUSES = {
     "pending": RefundStatus.PENDING,
     "requires_action": RefundStatus.PENDING,
@@ -105,9 +119,7 @@ def left_to_refund(db: Session, payment: Payment) -> int:
 
 def send_due_refunds(limit: int = 50) -> int:
     """Send what is due, one at a time; returns how many were tried. A failing one waits and does not stop the rest."""
-    requested = (REFUND_UNSETTLED, Refund.status == RefundStatus.REQUESTED)
-    due = select(Refund.id).where(*requested, Refund.next_attempt_at.is_not(None), Refund.next_attempt_at <= clock.now())
-    ids = flask_db.session.execute(due.order_by(Refund.next_attempt_at).limit(limit)).scalars().all()
+    ids = due.found(_TO_SEND, now=clock.now(), limit=limit)
     for refund_id in ids:
         try:
             send_refund(refund_id)
@@ -118,10 +130,7 @@ def send_due_refunds(limit: int = 50) -> int:
 
 def look_up_pending(limit: int = 50) -> int:
     """Ask Stripe about refunds that a bank still sits on: no webhook need come. Returns how many were asked about."""
-    due = or_(Refund.next_attempt_at.is_(None), Refund.next_attempt_at <= clock.now())
-    pending = (REFUND_UNSETTLED, Refund.status == RefundStatus.PENDING, Refund.provider_ref.is_not(None), due)
-    ids = flask_db.session.execute(select(Refund.id).where(*pending).order_by(Refund.id).limit(limit)).scalars().all()
-    return sum(look_up(refund_id) for refund_id in ids)
+    return sum(look_up(refund_id) for refund_id in due.found(_TO_LOOK_UP, now=clock.now(), limit=limit))
 
 
 def look_up(refund_id: int) -> bool:

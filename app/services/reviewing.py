@@ -7,19 +7,24 @@ from __future__ import annotations
 
 from flask import current_app
 from flask_babel import gettext  # type: ignore[import-untyped]
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
-from ..extensions import db as flask_db
 from ..models import ClubSession, Listing, ListingPurchase, Order, OrderItem
 from ..rules.refusals import InvalidInput, Refusal, SessionNotFound, words
 from ..rules.statuses import ReviewState, SessionStatus
-from ..transaction import end_read, retried, transaction
-from . import audit, club_session_actions, club_sessions, letters, orders, paying_back
+from ..transaction import retried, transaction
+from . import audit, club_session_actions, club_sessions, due, letters, orders, paying_back
 from .club_session_actions import NotSoNow
 
 BATCH = 100
+_BEGUN = (
+    select(ClubSession.slug)
+    .join(Listing, Listing.club_session_id == ClubSession.id)
+    .where(Listing.review == ReviewState.WAITING, ClubSession.starts_at <= bindparam("now"))
+    .limit(BATCH)
+)
 
 
 @retried
@@ -80,13 +85,7 @@ def _locked(db: Session, slug: str) -> tuple[ClubSession, Order | None, OrderIte
 
 def reject_begun() -> int:
     """Give the fee back for what nobody looked at before it began; how many. The worker's scan."""
-    begun = (
-        select(ClubSession.slug)
-        .join(Listing, Listing.club_session_id == ClubSession.id)
-        .where(Listing.review == ReviewState.WAITING, ClubSession.starts_at <= clock.now())
-    )
-    slugs = flask_db.session.execute(begun.limit(BATCH)).scalars().all()
-    end_read()
+    slugs = due.found(_BEGUN, now=clock.now())
     for slug in slugs:
         try:
             reject(slug, gettext("The session began before the committee had looked at it."), audit.WORKER)

@@ -12,17 +12,17 @@ from enum import StrEnum
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import case, select, update
+from sqlalchemy import Integer, bindparam, case, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
-from ..extensions import db as flask_db
 from ..integrations import gateway
 from ..integrations.payments import Checkout, CheckoutStatus, Event
 from ..models import Payment, Refund, StripeEvent
+from ..queries import alone
 from ..rules.refusals import InvalidInput, words
 from ..rules.statuses import UNSETTLED
-from ..transaction import retried, transaction
+from ..transaction import end_read, retried, transaction
 from . import adopted_refunds, attempts, audit, cases, disputes, fulfilment, refunds
 from .writes import changed, insert_once
 
@@ -41,6 +41,14 @@ HANDLED = (
     "charge.dispute.closed",
 )
 """What the webhook endpoint at Stripe should be subscribed to."""
+
+
+_WAITING = (
+    select(StripeEvent.payload, StripeEvent.created_at, StripeEvent.attempts)
+    .where(StripeEvent.processed_at.is_(None), StripeEvent.attempts < MAX_ATTEMPTS)
+    .order_by(StripeEvent.attempts, StripeEvent.created_at)
+    .limit(bindparam("limit", type_=Integer))
+)
 
 
 class Received(StrEnum):
@@ -201,10 +209,8 @@ def take(event: Event) -> bool:
 def retry_unprocessed(limit: int = 50) -> int:
     """Try kept events again, each in its turn; returns how many."""
     now = clock.now()
-    waiting = select(StripeEvent.payload, StripeEvent.created_at, StripeEvent.attempts).where(
-        StripeEvent.processed_at.is_(None), StripeEvent.attempts < MAX_ATTEMPTS
-    )
-    rows = flask_db.session.execute(waiting.order_by(StripeEvent.attempts, StripeEvent.created_at).limit(limit)).all()
+    rows = alone.rows(_WAITING, {"limit": limit})
+    end_read()
     due = [row.payload for row in rows if row.created_at + RETRY * row.attempts <= now]
     for payload in due:
         _try_again(payload)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
@@ -19,12 +19,22 @@ from ..models import ClubSession, Order, Registration
 from ..rules.refusals import InvalidInput, SessionNotFound, words
 from ..rules.statuses import ACTIVE, SESSION_MOVES, TAKEN, UNDECIDED, OrderStatus, RegistrationStatus, SessionStatus, sources
 from ..transaction import end_read, retried, transaction
-from . import audit, bookings, calendars, difference_item, letters, order_ends, paying_back, places, waitlist
+from . import audit, bookings, calendars, difference_item, due, letters, order_ends, paying_back, places, waitlist
 from .writes import changed
 
 BATCH = 200
 LET_GO = ACTIVE - TAKEN
 """Whose hope ends when the session starts."""
+_UNDECIDED = exists().where(Registration.club_session_id == ClubSession.id, Registration.status.in_(UNDECIDED))
+_STARTED = (ClubSession.starts_at <= bindparam("now")) & or_(ClubSession.waitlist_taken > 0, _UNDECIDED)
+_CANCELLED = (ClubSession.status == SessionStatus.CANCELLED) & ClubSession.wound_up_at.is_(None)
+_OVER = select(ClubSession.id).where(or_(_CANCELLED, _STARTED))
+_FREE = select(ClubSession.id).where(
+    ClubSession.status == SessionStatus.PUBLISHED,
+    ClubSession.waitlist_taken > 0,
+    ClubSession.places_taken < ClubSession.capacity,
+    ClubSession.starts_at > bindparam("now"),
+)
 
 
 @retried
@@ -49,23 +59,12 @@ def cancel_session(slug: str, actor: str, reason: str) -> None:
 
 def wind_up() -> int:
     """End the registrations of cancelled sessions, and the waiting and applying of started ones; how many were ended."""
-    now = clock.now()
-    cancelled = ClubSession.status == SessionStatus.CANCELLED
-    undecided = exists().where(Registration.club_session_id == ClubSession.id, Registration.status.in_(UNDECIDED))
-    started = (ClubSession.starts_at <= now) & or_(ClubSession.waitlist_taken > 0, undecided)
-    due = select(ClubSession.id).where(or_(cancelled & ClubSession.wound_up_at.is_(None), started))
-    return sum(_wind_up_one(club_session_id) for club_session_id in flask_db.session.execute(due).scalars().all())
+    return sum(_wind_up_one(club_session_id) for club_session_id in due.found(_OVER, now=clock.now()))
 
 
 def deal_free_places() -> int:
     """Deal whatever is free while somebody waits: no place stays empty because a transaction forgot (promise 9)."""
-    due = select(ClubSession.id).where(
-        ClubSession.status == SessionStatus.PUBLISHED,
-        ClubSession.waitlist_taken > 0,
-        ClubSession.places_taken < ClubSession.capacity,
-        ClubSession.starts_at > clock.now(),
-    )
-    return sum(_deal(club_session_id) for club_session_id in flask_db.session.execute(due).scalars().all())
+    return sum(_deal(club_session_id) for club_session_id in due.found(_FREE, now=clock.now()))
 
 
 @retried

@@ -1,0 +1,20 @@
+"""What is due, looked up before anything is locked. Called by the worker's scans, each with a statement that is built once.
+
+Almost always nothing is due: an idle worker asks each question in one message, takes no lock, and builds no SQL.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select
+
+from ..queries import alone
+from ..transaction import end_read
+
+
+def found(statement: Select[Any], **given: object) -> list[Any]:
+    """The first column of each row. Nothing stays open: whoever does what is due locks it and looks once more."""
+    first = [row[0] for row in alone.rows(statement, given)]
+    end_read()
+    return first
