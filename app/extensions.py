@@ -30,9 +30,17 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
 
 
+class OnlyMarked(Limiter):
+    """Limits the views that are marked, when they are called. There are none for all pages, to be looked for before each."""
+
+    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
+        if not in_middleware:
+            super()._check_request_limit(callable_name, in_middleware)
+
+
 db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options={"expire_on_commit": False})
 csrf = CSRFProtect()
 login_manager = LoginManager()
 babel = Babel()
-limiter = Limiter(key_func=get_remote_address, headers_enabled=False, in_memory_fallback_enabled=True)
+limiter = OnlyMarked(key_func=get_remote_address, headers_enabled=False, in_memory_fallback_enabled=True)
 """While Redis is away, each process counts for itself: a limit is then looser, and nobody is turned away for it."""

@@ -6,7 +6,8 @@ Called by the views and forms of whatever sells. What is bought without a code i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from flask import Response, g, request
 from flask_babel import lazy_gettext as _
@@ -37,10 +38,13 @@ def code_field() -> StringField:
 
 def trying_codes(view: View) -> View:
     """Wrong codes. A right one is never counted, and without a code nobody is ever kept out."""
-    limit = limiter.shared_limit(
-        "10/minute;40/hour", scope="codes", methods=["POST"], deduct_when=_wrong, exempt_when=_no_code
-    )
-    return limit(view)  # type: ignore[no-any-return]
+    limited = limiter.shared_limit("10/minute;40/hour", scope="codes", methods=["POST"], deduct_when=_wrong)(view)
+
+    @wraps(view)
+    def tried(*args: Any, **kwargs: Any) -> Any:
+        return limited(*args, **kwargs) if request.form.get("code", "").strip() else view(*args, **kwargs)
+
+    return cast(View, tried)
 
 
 def note(refusal: Refusal) -> None:
@@ -58,7 +62,3 @@ def refused(form: FlaskForm, refusal: Refusal) -> bool:
 
 def _wrong(_response: Response) -> bool:
     return bool(g.get("wrong_code", False))
-
-
-def _no_code() -> bool:
-    return not request.form.get("code", "").strip()

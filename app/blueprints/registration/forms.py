@@ -43,6 +43,11 @@ class RegistrationForm(FlaskForm):
     questions: ClassVar[tuple[Question, ...]] = ()
     """What the session asks besides; `asking.form_class` adds a field for each."""
 
+    class Meta(FlaskForm.Meta):
+        """The token is checked before the view is called, and pages write theirs: a form that succeeds need not draw one."""
+
+        csrf = False
+
     def __init__(self, *args: Any, max_places: int = 1, **kwargs: Any) -> None:
         self.max_places = max_places
         super().__init__(*args, **kwargs)
