@@ -158,7 +158,12 @@ _PAGE = _ROWS.statement.add_columns(*_PAGE_MORE).where(_C.slug == bindparam("slu
 
 def page_facts(slug: str) -> Facts:
     """What a session's page is made from, as the database gave it; nothing for an unknown or draft session. One statement."""
-    return raw_rows.read(_PAGE, {"slug": slug})
+    return raw_rows.read_and_keep(_PAGE, {"slug": slug})
+
+
+def lately_page_facts(slug: str) -> Facts:
+    """The same as of a tenth of a second ago at most: for a form whose every answer is judged by what is read afterwards."""
+    return raw_rows.read_lately(_PAGE, {"slug": slug})
 
 
 def page_of(facts: Facts, now: datetime, *, standing: Standing = VISITOR) -> SessionView | None:

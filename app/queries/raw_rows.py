@@ -5,11 +5,14 @@ For lists that are mostly the same as a moment ago: comparing raw rows costs a t
 
 from __future__ import annotations
 
+import time
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cached_property, lru_cache
+from threading import Lock
 from typing import Any
 
+from cachetools import TTLCache
 from sqlalchemy import Dialect, Select, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import NullType
@@ -42,14 +45,37 @@ class RawRows:
             yield self._Row(*values)
 
 
+LATELY_SECONDS = 0.1
 _together: SharedReading[Facts] = SharedReading()
+_lately: TTLCache[Hashable, Facts] = TTLCache(maxsize=64, ttl=LATELY_SECONDS, timer=time.monotonic)
+_keeping = Lock()
 
 
 def read(statement: Select[Any], given: dict[str, Any]) -> Facts:
     """The rows as the driver gives them, read once for all who ask for the same now. One statement, and nothing else."""
-    if db.session.registry.has() and db.session().in_transaction():
+    if _in_transaction():
         return _read(statement, given)
     return _together.get((db.engine, statement, *given.items()), lambda: _read(statement, given))
+
+
+def read_and_keep(statement: Select[Any], given: dict[str, Any]) -> Facts:
+    """The same, kept for ``read_lately`` unless a transaction may see what others do not."""
+    apart, found = not _in_transaction(), read(statement, given)
+    if apart:
+        with _keeping:
+            _lately[(db.engine, statement, *given.items())] = found
+    return found
+
+
+def read_lately(statement: Select[Any], given: dict[str, Any]) -> Facts:
+    """What somebody read and kept less than LATELY_SECONDS ago, or else now: for what is read once more before it counts."""
+    with _keeping:
+        found = _lately.get((db.engine, statement, *given.items()))
+    return read_and_keep(statement, given) if found is None else found
+
+
+def _in_transaction() -> bool:
+    return db.session.registry.has() and db.session().in_transaction()
 
 
 def _read(statement: Select[Any], given: dict[str, Any]) -> Facts:

@@ -21,6 +21,7 @@ from ...rules.refusals import PriceChanged, Refusal
 from ...rules.vouchers import VoucherRefused
 from ...security import public
 from ...services import checkout
+from ...services.registration_item import PLENTY
 from ...services.registrations import Applicant
 from ...templating import refusal_text
 from .. import asking, drawn, typed_codes, viewer
@@ -39,9 +40,8 @@ def register(slug: str) -> ResponseReturnValue:
     """Ask for a place. Success leaves for Stripe or the order page; a refusal shows the form, the check or a page of its own."""
     if request.method == "GET":
         return _fresh_form(slug)
-    page = _page(slug)
-    form = _form(page)
-    if not form.validate():
+    page, form, valid = _sent(slug)
+    if not valid:
         return _show_form(page, form), 422
     try:
         destination = checkout.begin_registration(slug, _applicant(form, page))
@@ -92,6 +92,20 @@ def _page_of(facts: Facts, email: str | None = None) -> SessionView:
 
 def _page(slug: str, email: str | None = None) -> SessionView:
     return _page_of(_facts(slug), email)
+
+
+def _sent(slug: str) -> tuple[SessionView, RegistrationForm, bool]:
+    """The session, the form as it was sent, and whether it is filled in as it should be.
+
+    The session is as it was a moment ago where that says yes and much is left, for the service reads it once more; else as it is
+    now. Nobody is told no by what has passed, and who comes too late is told before the service asks.
+    """
+    facts = club_sessions.lately_page_facts(slug)
+    if facts and (page := _page_of(facts)).places_left >= PLENTY and (form := _form(page)).validate():
+        return page, form, True
+    page = _page(slug)
+    form = _form(page)
+    return page, form, form.validate()
 
 
 def _after(page: SessionView, form: RegistrationForm) -> SessionView:
