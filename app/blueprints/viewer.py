@@ -13,11 +13,13 @@ from ..services import audit
 
 KNOWN_ORDERS = "orders"
 KNOWN_LIMIT = 20
+SIGN_IN = "_user_id"
+"""Where Flask-Login keeps it."""
 
 
 def user_id() -> int | None:
-    """The id of the person signed in, or None."""
-    return current_user.user_id if current_user.is_authenticated else None
+    """The id of the person signed in, or None. Nobody is looked for whom the cookie does not name."""
+    return current_user.user_id if SIGN_IN in cookie and current_user.is_authenticated else None
 
 
 def actor() -> str:

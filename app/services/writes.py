@@ -99,7 +99,12 @@ def written(db: Session, model: type[M], **values: Any) -> M:
     """
     result = connection_of(db).execute(_insert(model, _dialect(db)), values)
     given = cast(Mapping[str, Any], result.last_inserted_params())
-    return loose(model, {**dict.fromkeys(_table(model).c.keys()), **given, "id": _id_of(result)})
+    return loose(model, {**_nothing(model), **given, "id": _id_of(result)})
+
+
+@cache
+def _nothing(model: type[Base]) -> dict[str, None]:
+    return dict.fromkeys(_table(model).c.keys())
 
 
 def _id_of(result: CursorResult[Any]) -> int:
