@@ -14,6 +14,7 @@ import stripe
 
 from .. import clock, measures
 from ..config import Settings
+from ..few_at_once import step_out
 from ..rules.webhook_setup import WebhookEndpoint
 from ..transaction import end_read, require_none_open
 from .payments import (
@@ -202,7 +203,8 @@ class StripeGateway:
     @staticmethod
     def _call(call: Callable[[], T]) -> T:
         require_none_open("calling Stripe")
-        end_read()  # no pooled connection waits for Stripe
+        end_read()  # no pooled connection waits for Stripe, and nobody in line
+        step_out()
         try:
             with measures.timing_stripe():
                 return call()

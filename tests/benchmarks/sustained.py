@@ -26,7 +26,7 @@ from .load import Connection, Measured, request, send_all
 from .rush import FREE, hidden
 from .table import Table
 
-BOOKINGS, CLIENTS, WARM = 600, (8, 32), 50
+BOOKINGS, CLIENTS, WARM = 2_400, (8, 32), 50
 
 
 def run(where: Run, directory: Path, asked: Asked) -> Table:

@@ -10,6 +10,7 @@ from flask_login import current_user
 
 from ... import clock
 from ...config import current_settings
+from ...few_at_once import few_at_once
 from ...queries import club_sessions, questions
 from ...queries.club_sessions import SessionView
 from ...queries.membership_plans import PlanView
@@ -40,6 +41,11 @@ def register(slug: str) -> ResponseReturnValue:
     """Ask for a place. Success leaves for Stripe or the order page; a refusal shows the form, the check or a page of its own."""
     if request.method == "GET":
         return _fresh_form(slug)
+    with few_at_once():
+        return _book(slug)
+
+
+def _book(slug: str) -> ResponseReturnValue:
     page, form, valid = _sent(slug)
     if not valid:
         return _show_form(page, form), 422
