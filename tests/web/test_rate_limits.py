@@ -126,3 +126,9 @@ def test_redis_that_dies_between_two_tries_turns_nobody_away_who_would_have_been
         server.kill()
         server.wait(10)
         assert tries(app, 6) == [422] * 5 + [429], "the process counts for itself, from none"
+
+
+def test_no_limit_is_for_all_pages(sqlite_app: Flask) -> None:
+    """`OnlyMarked` would not look for one."""
+    manager = limiter.limit_manager
+    assert not [*manager.application_limits, *manager.default_limits, *manager._blueprint_limits]
