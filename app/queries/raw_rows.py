@@ -46,6 +46,7 @@ class RawRows:
 
 
 LATELY_SECONDS = 0.1
+"""How old what somebody else has read may be."""
 _together: SharedReading[Facts] = SharedReading()
 _lately: TTLCache[Hashable, Facts] = TTLCache(maxsize=64, ttl=LATELY_SECONDS, timer=time.monotonic)
 _keeping = Lock()
