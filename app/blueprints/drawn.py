@@ -16,12 +16,12 @@ from typing import Any
 
 from cachetools import TLRUCache
 from flask import Flask, Response, current_app, request
-from flask_login import current_user
 from flask_wtf.csrf import generate_csrf
 from markupsafe import escape
 
 from .. import clock
 from ..queries.club_sessions import SessionView
+from . import viewer
 from .buyer_fields import fresh_attempt
 
 Drawing = tuple[str, Sequence[SessionView]]
@@ -132,7 +132,7 @@ def _cut(html: str, own: tuple[str, ...], until: float) -> DrawnForm:
 
 def is_visitor() -> bool:
     """Whether nobody is signed in: nothing on a page but the keys of its forms is theirs alone."""
-    return not request.cookies or not current_user.is_authenticated
+    return viewer.user_id() is None
 
 
 def _until(views: Sequence[SessionView]) -> float:

@@ -24,7 +24,8 @@ def user_id() -> int | None:
 
 def actor() -> str:
     """How the record names whoever acts here."""
-    return audit.by_user(current_user.user_id) if current_user.is_authenticated else audit.GUEST
+    here = user_id()
+    return audit.GUEST if here is None else audit.by_user(here)
 
 
 def is_member(email: str | None = None) -> bool:

@@ -5,16 +5,22 @@ Almost always nothing is due: an idle worker asks each question in one message, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import Row, Select
 
 from ..queries import alone
 from ..transaction import end_read
 
 
-def found(statement: Select[Any], **given: object) -> list[Any]:
-    """The first column of each row. Nothing stays open: whoever does what is due locks it and looks once more."""
-    first = [row[0] for row in alone.rows(statement, given)]
+def rows(statement: Select[Any], **given: object) -> Sequence[Row[Any]]:
+    """What it finds. Nothing stays open: whoever does what is due locks it and looks once more."""
+    seen = alone.rows(statement, given)
     end_read()
-    return first
+    return seen
+
+
+def found(statement: Select[Any], **given: object) -> list[Any]:
+    """The first column of each row."""
+    return [row[0] for row in rows(statement, **given)]

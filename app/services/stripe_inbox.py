@@ -19,11 +19,10 @@ from .. import clock
 from ..integrations import gateway
 from ..integrations.payments import Checkout, CheckoutStatus, Event
 from ..models import Payment, Refund, StripeEvent
-from ..queries import alone
 from ..rules.refusals import InvalidInput, words
 from ..rules.statuses import UNSETTLED
-from ..transaction import end_read, retried, transaction
-from . import adopted_refunds, attempts, audit, cases, disputes, fulfilment, refunds
+from ..transaction import retried, transaction
+from . import adopted_refunds, attempts, audit, cases, disputes, due, fulfilment, refunds
 from .writes import changed, insert_once
 
 MAX_ATTEMPTS = 20
@@ -209,12 +208,11 @@ def take(event: Event) -> bool:
 def retry_unprocessed(limit: int = 50) -> int:
     """Try kept events again, each in its turn; returns how many."""
     now = clock.now()
-    rows = alone.rows(_WAITING, {"limit": limit})
-    end_read()
-    due = [row.payload for row in rows if row.created_at + RETRY * row.attempts <= now]
-    for payload in due:
+    waiting = due.rows(_WAITING, limit=limit)
+    payloads = [row.payload for row in waiting if row.created_at + RETRY * row.attempts <= now]
+    for payload in payloads:
         _try_again(payload)
-    return len(due)
+    return len(payloads)
 
 
 def _try_again(payload: Mapping[str, Any]) -> bool:
