@@ -98,7 +98,7 @@ def enqueue(db: Session, job: str, key: str) -> None:
     tables are missing nothing is written: the scan does the work. So it does in a burst of what a scan follows.
     """
     door = _door()
-    if door.committed_just_now(job) or not _opened(door, connection_of(db)):
+    if door.committed_just_now(job) or not _opened(door, partial(connection_of, db)):
         return
     after_commit(db, partial(door.committed.__setitem__, job, clock.now()))
     door.client.enqueue_in_transaction(
@@ -118,14 +118,13 @@ def _door() -> _Door:
     return door
 
 
-def _opened(door: _Door, connection: sa.Connection | None = None) -> bool:
+def _opened(door: _Door, asked: Callable[[], sa.Connection | sa.Engine]) -> bool:
     """Whether the engine's tables are there, asked once; while they are not, again every minute."""
     if door.open:
         return True
     now = clock.now()
     if door.look_again_at is None or now >= door.look_again_at:
-        bind = connection or current_app.extensions["sqlalchemy"].engine
-        door.open, door.look_again_at = _has_tables(bind), now + LOOK_AGAIN
+        door.open, door.look_again_at = _has_tables(asked()), now + LOOK_AGAIN
     return door.open
 
 
@@ -280,7 +279,7 @@ def tidy(client: DBOSClient) -> int:
 
 def _tidy_for_once() -> int:
     """Where only `worker --once` runs, nobody takes jobs from the queue: the scans do the work, and this forgets the jobs."""
-    if not _opened(_door()):
+    if not _opened(_door(), lambda: current_app.extensions["sqlalchemy"].engine):
         return 0
     client = _client(current_app)
     try:

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import ORMExecuteState, Session
 
 from .extensions import db
 from .writing_turns import Line
@@ -30,12 +30,19 @@ SQLITE_PATIENCE_SECONDS, SQLITE_LOOK_SECONDS = 10, 0.00025
 _BUSY_TIMEOUT = f"PRAGMA busy_timeout={SQLITE_PATIENCE_SECONDS * 1000}"
 _line = Line()
 """The writers of this process."""
-_GATHERED, _FOLLOWS = "muster_gathered", "muster_follows"
+_GATHERED, _HELD, _FOLLOWS = "muster_gathered", "muster_held", "muster_follows"
 _open: ContextVar[bool] = ContextVar("muster_transaction_open", default=False)
 
 
 class Overtaken(Exception):
     """What a use case had read was changed before it took what it had come for: nothing is written, and it is to look again."""
+
+
+class Held(Protocol):
+    """Rows that are held back to be written in one statement."""
+
+    def write(self) -> None:
+        """Write them now, and let them go."""
 
 
 class TransactionMisuse(RuntimeError):
@@ -57,6 +64,7 @@ def transaction() -> Iterator[Session]:
         yield session
         session.flush()
         write_gathered(session)
+        write_held(session)
         session.commit()
         for follow in session.info.pop(_FOLLOWS, ()):
             follow()
@@ -65,7 +73,7 @@ def transaction() -> Iterator[Session]:
         raise
     finally:
         _line.give_back(turn)
-        for name in ("muster_connection", _GATHERED, _FOLLOWS):
+        for name in ("muster_connection", _GATHERED, _HELD, _FOLLOWS):
             session.info.pop(name, None)
         _open.reset(token)
 
@@ -84,6 +92,37 @@ def write_gathered(session: Session) -> None:
         write(session, rows)
 
 
+def hold(session: Session, rows: Held) -> None:
+    """Hold rows back until anything is asked of the database in the open transaction, or to its end."""
+    session.info[_HELD] = rows
+
+
+def held(session: Session) -> Held | None:
+    """What is held back, while it is."""
+    return cast(Held | None, session.info.get(_HELD))
+
+
+def let_go(session: Session) -> None:
+    """Hold nothing back any more: it is being written."""
+    session.info.pop(_HELD, None)
+
+
+def write_held(session: Session) -> None:
+    """Write what is held back, for whoever is about to ask the database for anything."""
+    if (rows := held(session)) is not None:
+        rows.write()
+
+
+@event.listens_for(db.session, "do_orm_execute")
+def _before_asking(asked: ORMExecuteState) -> None:
+    write_held(asked.session)
+
+
+@event.listens_for(db.session, "before_flush")
+def _before_objects(session: Session, _context: object, _instances: object) -> None:
+    write_held(session)
+
+
 def after_commit(session: Session, follow: Callable[[], object]) -> None:
     """Have ``follow`` called once the open transaction has committed, and not if it rolls back. It must not fail."""
     session.info.setdefault(_FOLLOWS, []).append(follow)
@@ -91,6 +130,7 @@ def after_commit(session: Session, follow: Callable[[], object]) -> None:
 
 def connection_of(session: Session) -> Connection:
     """The connection that the session's transaction runs on, for statements that load no objects. Finding it takes time."""
+    write_held(session)
     kept: Connection | None = session.info.get("muster_connection")
     return session.connection() if kept is None or kept.closed else kept
 

@@ -21,6 +21,7 @@ from ..queries.memberships import VISITOR, Standing
 from ..rules.statuses import Entry, ItemKind, OrderStatus
 from . import audit
 from .order_lines import Line, PricedLine
+from .together import Numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Wanted:
     """What was answered to the questions that it asks, by key; None when nobody was asked."""
     asked: Entry | None = Entry.OPEN
     """Whether the page offered to have it or to apply for it; None: it did not say."""
+    draws: bool = False
+    """It is ordered at once and alone, and its rows may be written together: the quote brings their ids along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ class Quoted:
     """Stripe's page may take promotion codes for it, when it is all there is to pay: what ``takes_promotions`` says later."""
     code_saved_cents: int = 0
     """What it took off the whole order: said by the first line alone."""
+    numbers: Numbers = field(default_factory=dict)
+    """The ids of the rows of its order, where they were drawn."""
 
     @property
     def total_cents(self) -> int:

@@ -17,7 +17,7 @@ from ..models import OrderItem
 from ..rules import money
 from ..rules.refusals import InvalidInput, Refusal, words
 from ..transaction import Overtaken, write_gathered
-from . import items, letters, order_notices, orders, promotions, vouchers
+from . import items, letters, order_notices, orders, promotions, together, vouchers
 from .items import Buyer, OrderKey, Quoted, Recorded, Reserved, Wanted
 from .order_lines import PricedLine
 from .vouchers import Sold
@@ -130,6 +130,8 @@ def write(
     cents, currency = total(line.quoted for line in reserved), reserved[0].quoted.currency
     waits = any(line.waits for line in reserved)
     pays_now, done = cents > 0 and all(line.pays_now for line in reserved), cents == 0 and not waits
+    if numbers := reserved[0].quoted.numbers:
+        together.keep(db, numbers)
     who = orders.Buyer(buyer.name, buyer.address, attempt, buyer.user_id)
     kept = order_notices.agreed(buyer.whatsapp_number, (line.quoted.wanted.kind for line in reserved), now)
     order = orders.create_order(db, who, cents, currency, pays_now=pays_now, done=done, now=now, kept=kept)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from ..models import ClubSession
 from ..rules.statuses import SessionStatus
 from . import writes
-from .writes import changed
+from .writes import changed, changed_last
 
 _C = ClubSession
 
@@ -25,7 +25,7 @@ def take(
     """
     if as_numbered is None:
         return changed(db, _TAKE_PROMISED if promised else _TAKE, {"of_row": club_session_id, "more": places})
-    return changed(db, _TAKE_AS_NUMBERED, {"of_row": club_session_id, "more": places, "number": as_numbered})
+    return changed_last(db, _TAKE_AS_NUMBERED, {"of_row": club_session_id, "more": places, "number": as_numbered})
 
 
 _OPEN = _C.status == SessionStatus.PUBLISHED

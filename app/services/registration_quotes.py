@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from ..models import ClubSession, Registration
+from ..models import ClubSession, Order, OrderItem, Payment, Registration
 from ..queries import club_sessions, questions
 from ..rules import capacity, pricing
 from ..rules import questions as question_rules
 from ..rules.refusals import InvalidInput, SessionNotFound, words
 from ..rules.statuses import ACTIVE
 from ..transaction import connection_of
-from . import order_lines, resale
+from . import order_lines, resale, together
 from .items import Buyer, Quoted, Wanted
 from .loose_rows import loose
 
@@ -37,16 +37,14 @@ class QuotedPlaces(Quoted):
 _COLUMNS = tuple(ClubSession.__table__.c)
 _NAMES = tuple(column.key for column in _COLUMNS)
 _WANTED = select(*_COLUMNS, questions.ANY, resale.ASKED_OF_SESSION).where(ClubSession.slug == bindparam("slug"))
+_NUMBERED = (Order, Registration, OrderItem, Payment)
+_WANTED_WITH_NUMBERS = _WANTED.add_columns(*together.drawn(*_NUMBERED))
 _AGAIN = select(*_COLUMNS).where(ClubSession.id == bindparam("club_session_id"))
 
 
 def quote(db: Session, wanted: Wanted, buyer: Buyer, now: datetime) -> QuotedPlaces:
     """Whether registration is open for this buyer, and what the places cost. Says nothing of whether they are free."""
-    row = connection_of(db).execute(_WANTED, {"slug": wanted.slug}).first()
-    if row is None:
-        raise SessionNotFound
-    *columns, asks, may_replace = row
-    club_session = _loose(columns)
+    club_session, asks, may_replace, numbers = _read(db, wanted)
     window = capacity.Window(
         club_session.status, club_session.entry, club_session.starts_at,
         club_session.opens_at, club_session.members_open_at, club_session.closes_at,
@@ -61,10 +59,21 @@ def quote(db: Session, wanted: Wanted, buyer: Buyer, now: datetime) -> QuotedPla
     return QuotedPlaces(
         wanted, club_session.title, quote.currency, order_lines.of_quote(club_session.title, quote), club_session.id,
         takes_promotions=club_session.allow_promotion_codes,
-        keeps=True, starts_at=club_session.starts_at, time_zone=club_session.time_zone,
+        keeps=True, numbers=numbers, starts_at=club_session.starts_at, time_zone=club_session.time_zone,
         club_session=club_session, quote=quote, as_member=member, answers=answers,
         may_replace=may_replace,
     )  # fmt: skip
+
+
+def _read(db: Session, wanted: Wanted) -> tuple[ClubSession, bool, bool, together.Numbers]:
+    """The session, whether it asks anything, whether somebody waits to be replaced, and ids for the rows if they are drawn."""
+    connection = connection_of(db)
+    draws = wanted.draws and connection.dialect.name == "postgresql"
+    row = connection.execute(_WANTED_WITH_NUMBERS if draws else _WANTED, {"slug": wanted.slug}).first()
+    if row is None:
+        raise SessionNotFound
+    asks, may_replace, *numbers = row[len(_NAMES) :]
+    return _loose(row[: len(_NAMES)]), asks, may_replace, dict(zip(_NUMBERED, numbers, strict=False))
 
 
 def again(db: Session, club_session_id: int) -> ClubSession:

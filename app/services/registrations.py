@@ -83,14 +83,15 @@ def _register(slug: str, applicant: Applicant, looks: Iterator[bool]) -> Entered
     stopped by a key of the tables or by a refusal: it is looked then."""
     now = clock.now()
     with transaction() as db:
-        if next(looks) and (already := _already_in(db, slug, applicant, now)):
+        looks_first = next(looks)
+        if looks_first and (already := _already_in(db, slug, applicant, now)):
             return already
         standing = memberships.standing(db, applicant.user_id, applicant.email, now)
         buyer = Buyer(
             applicant.name, applicant.email, applicant.user_id, standing, whatsapp_number=applicant.whatsapp_number
         )
         try:
-            quoted = _quoted(db, slug, applicant, buyer, now)
+            quoted = _quoted(db, slug, applicant, buyer, now, together=not looks_first)
             reserved = ordering.reserve(db, quoted, buyer, now, last=True)
         except Refusal:
             # Who was faster may have been this very person, by a second press: on PostgreSQL their row is seen only now.
@@ -101,12 +102,18 @@ def _register(slug: str, applicant: Applicant, looks: Iterator[bool]) -> Entered
         return replace(entered, outcome=Outcome.APPLIED) if _applies(quoted) else entered
 
 
-def _quoted(db: Session, slug: str, applicant: Applicant, buyer: Buyer, now: datetime) -> list[Quoted]:
-    """The places and, joining with them, the membership, at what the person saw. Raises PriceChanged otherwise."""
-    places = Wanted(
-        ItemKind.REGISTRATION, slug, applicant.places, applicant.accept_waitlist, applicant.answers, applicant.asked
-    )
+def _quoted(
+    db: Session, slug: str, applicant: Applicant, buyer: Buyer, now: datetime, *, together: bool
+) -> list[Quoted]:
+    """The places and, joining with them, the membership, at what the person saw. Raises PriceChanged otherwise.
+
+    ``together``: places alone are written in one statement. Whoever was overtaken goes step by step.
+    """
     joins = [Wanted(ItemKind.MEMBERSHIP, applicant.join_plan)] if applicant.join_plan and not buyer.standing.is_member else []
+    places = Wanted(
+        ItemKind.REGISTRATION, slug, applicant.places, applicant.accept_waitlist, applicant.answers, applicant.asked,
+        draws=together and not joins,
+    )  # fmt: skip
     quoted = ordering.quote(db, [places, *joins], buyer, now, applicant.code)
     if joins and _applies(quoted):  # nobody joins with an application
         quoted = ordering.quote(db, [places], buyer, now, applicant.code)

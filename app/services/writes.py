@@ -20,6 +20,7 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from ..extensions import Base
 from ..transaction import Overtaken, connection_of
+from . import together
 from .loose_rows import loose
 
 M = TypeVar("M", bound=Base)
@@ -39,6 +40,11 @@ def taking(taken: InstrumentedAttribute[int], most: InstrumentedAttribute[Any], 
 def changed(db: Session, statement: Update, given: Mapping[str, Any] | None = None) -> bool:
     """Run a guarded UPDATE; False when no row fitted its WHERE: somebody else won, or it was done before."""
     return connection_of(db).execute(statement, given).rowcount > 0
+
+
+def changed_last(db: Session, statement: Update, given: Mapping[str, Any]) -> bool:
+    """The same, in one statement with the rows that are kept for it (``together``): False as well when one of them was there."""
+    return kept.write_with(statement, given) if (kept := together.waiting(db)) else changed(db, statement, given)
 
 
 def moved(db: Session, model: type[Base], row_id: int, before: Collection[StrEnum], **values: Any) -> bool:
@@ -89,6 +95,8 @@ def _move(model: type[Base], names: tuple[str, ...], before: frozenset[StrEnum])
 def inserted(db: Session, model: type[Base], **values: Any) -> int:
     """INSERT one row; its id. Raises Overtaken when another row has a key of it: the same was written before, or a name drawn
     twice."""
+    if row := _numbered(db, model, values):
+        return cast(int, row["id"])
     return _id_of(connection_of(db).execute(_insert(model, _dialect(db)), values))
 
 
@@ -97,9 +105,16 @@ def written(db: Session, model: type[M], **values: Any) -> M:
 
     Only its id comes back: all else was given or is the default of its column, as the statement itself says.
     """
+    if row := _numbered(db, model, values):
+        return loose(model, {**_nothing(model), **row})
     result = connection_of(db).execute(_insert(model, _dialect(db)), values)
     given = cast(Mapping[str, Any], result.last_inserted_params())
     return loose(model, {**_nothing(model), **given, "id": _id_of(result)})
+
+
+def _numbered(db: Session, model: type[Base], values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The row, where it is kept to be written together with others."""
+    return kept.numbered(model, values) if (kept := together.waiting(db)) else None
 
 
 @cache
@@ -115,7 +130,11 @@ def _id_of(result: CursorResult[Any]) -> int:
 
 def added_all(db: Session, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     """INSERT rows of the same columns whose ids nobody asks for, in this order."""
-    connection_of(db).execute(_add(model), rows if len(rows) > 1 else rows[0])
+    if kept := together.waiting(db):
+        for row in rows:
+            kept.kept(model, row)
+    else:
+        connection_of(db).execute(_add(model), rows if len(rows) > 1 else rows[0])
 
 
 @cache
@@ -130,7 +149,13 @@ def _insert(model: type[Base], dialect: str) -> Insert:
 
 
 def insert_once(db: Session, model: type[Base], key: InstrumentedAttribute[Any], **values: Any) -> bool:
-    """INSERT … ON CONFLICT DO NOTHING: True when the row was inserted now, False when one with this ``key`` was there."""
+    """INSERT … ON CONFLICT DO NOTHING: True when the row was inserted now, False when one with this ``key`` was there.
+
+    Beside rows that are kept to be written together it is about one of them, and new as they are.
+    """
+    if kept := together.waiting(db):
+        kept.kept(model, values)
+        return True
     return connection_of(db).execute(_insert_once(model, key.key, _dialect(db)), values).rowcount > 0
 
 

@@ -21,10 +21,10 @@ from app.extensions import db as flask_db
 from app.models import AuditEntry, ClubSession, Order, OrderItem, OutgoingEmail, Registration
 from app.rules.refusals import AlreadyRegistered, SessionCancelled, SessionFull
 from app.rules.statuses import ItemKind
-from app.services import baskets, checkout, club_sessions, outbox, places, registration_item, registrations, winding_up
+from app.services import baskets, checkout, club_sessions, outbox, places, registration_item, registrations, together, winding_up
 from app.services.items import Buyer, Wanted
 from app.services.registrations import Outcome
-from app.transaction import transaction
+from app.transaction import transaction, write_held
 from tests.concurrency import guards
 from tests.concurrency.racing import (
     Meeting,
@@ -49,6 +49,13 @@ MUCH = 200
 def everybody_last(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody takes a place at once, however few are left."""
     monkeypatch.setattr(registration_item, "PLENTY", 0)
+
+
+@pytest.fixture(params=["together", "one by one"])
+def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows wait for the take and are written with it, or were written before, as they are for whoever was overtaken."""
+    if request.param == "one by one":
+        monkeypatch.setattr(together, "keep", lambda *_: None)
 
 
 @contextmanager
@@ -104,6 +111,7 @@ def test_few_places_are_taken_at_once(app: Flask, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.databases("postgresql")
+@pytest.mark.usefixtures("both_ways")
 def test_full_meanwhile_leaves_nothing_behind(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     session = make_free_club_session(capacity=MUCH)
     with meanwhile(app, monkeypatch, lambda: others_take(session, MUCH)) as asked, pytest.raises(SessionFull):
@@ -113,6 +121,7 @@ def test_full_meanwhile_leaves_nothing_behind(app: Flask, monkeypatch: pytest.Mo
 
 
 @pytest.mark.databases("postgresql")
+@pytest.mark.usefixtures("both_ways")
 def test_cancelled_meanwhile_leaves_nothing_behind(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     session = make_free_club_session(capacity=MUCH)
     happens = lambda: winding_up.cancel_session(session.slug, "user:1", "Rain")  # noqa: E731
@@ -122,6 +131,7 @@ def test_cancelled_meanwhile_leaves_nothing_behind(app: Flask, monkeypatch: pyte
 
 
 @pytest.mark.databases("postgresql")
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("plenty", [0, MUCH * 2], ids=["last", "at once"])
 def test_moved_meanwhile_is_told_as_it_is_now(app: Flask, monkeypatch: pytest.MonkeyPatch, plenty: int) -> None:
     """Whoever moved it told those who were in it. This one was not, and has a letter of their own."""
@@ -148,6 +158,7 @@ def test_moved_meanwhile_is_told_as_it_was_when_nobody_looks_at_the_number(app: 
 
 
 @pytest.mark.databases("postgresql")
+@pytest.mark.usefixtures("both_ways")
 def test_others_get_the_session_while_a_booking_is_written(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     session, owe, tried = make_free_club_session(capacity=MUCH), outbox.owe, []
 
@@ -180,6 +191,7 @@ def test_one_address_by_two_roads_makes_one_booking(app: Flask, monkeypatch: pyt
 
     def taking(self: Any, db: Session, quoted: Any) -> bool:
         if not roads:
+            write_held(db)
             roads.append(threading.Thread(target=by_basket))
             roads[0].start()
             wait_until_somebody_waits()
