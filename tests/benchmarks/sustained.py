@@ -12,7 +12,9 @@ import json
 import subprocess
 import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from urllib.parse import urlencode, urlsplit
 
 import sqlalchemy as sa
@@ -26,45 +28,83 @@ from .load import Connection, Measured, request, send_all
 from .rush import FREE, hidden
 from .table import Table
 
-BOOKINGS, CLIENTS, WARM = 2_400, (8, 32), 50
+BOOKINGS, ROUNDS, CLIENTS, WARM = 2_400, 3, (8, 32), 50
+"""In so many rounds, of which each asks for everything in turn: what a machine does else in a minute falls on all of it."""
+
+
+ROW = "the row alone: two statements"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one thing did in one round: how often a second, and how it was answered over HTTP with what it should."""
+
+    rate: float
+    measured: Measured = field(default_factory=Measured)
+    wanted: int = 303
+
+    @property
+    def others(self) -> int:
+        """Answers that were something else."""
+        return len(self.measured.times) - self.measured.statuses[self.wanted]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where a run takes place: Muster and the bare site on one database."""
+
+    site: str
+    floor: str
+    database: str
+    directory: Path
+    asked: Asked
 
 
 def run(where: Run, directory: Path, asked: Asked) -> Table:
     """Free bookings of one session over so many connections, and the floors."""
-    table = Table(f"{BOOKINGS} bookings of one session on {asked.kind}", ["what", "clients", "a second", "p50 ms", "p95 ms"])
+    headings = ["what", "clients", "a second", "of the row", "p50 ms", "p95 ms", "other answers"]
+    table = Table(f"{BOOKINGS} bookings of one session on {asked.kind}, the median of {ROUNDS} rounds", headings)
     with filling.database(where, asked.kind, directory) as url:
         with filling.app_on(url):
-            before, *slugs = [filling.sessions(1, capacity=1_000_000, **FREE)[0] for _ in (WARM, *CLIENTS)]
-        with servers.muster(url, directory) as site:
-            send_all(site.url, CLIENTS[0], asyncio.run(_checked(site.url, before))[:WARM])
-            for clients, slug in zip(CLIENTS, slugs, strict=True):
-                sent = asyncio.run(_checked(site.url, slug))
-                measured = send_all(site.url, clients, sent)
-                _row(table, "a booking: the POST of the form" + _failed(measured, 303), clients, measured)
-        with servers.bare(url, directory) as floor:
-            two, ten = urlencode({"email": "person@example.org"}).encode(), json.dumps({"id": "a"}).encode()
-            as_json = {"Content-Type": "application/json"}
-            send_all(floor.url, CLIENTS[0], [request(f"{floor.url}/take/{before}", body=two)] * WARM)
-            for clients, slug in zip(CLIENTS, slugs, strict=True):
-                measured = send_all(floor.url, clients, [request(f"{floor.url}/take/{slug}", body=two)] * BOOKINGS)
-                _row(table, "bare site: two statements" + _failed(measured, 303), clients, measured)
-            for clients in CLIENTS:
-                told = request(f"{floor.url}/told/{before}", body=ten, headers=as_json)
-                measured = send_all(floor.url, clients, [told] * BOOKINGS)
-                _row(table, f"bare site: {bare.STATEMENTS} statements" + _failed(measured, 200), clients, measured)
-        for clients in CLIENTS:
-            alone = _pgbench if asked.kind == "postgresql" else _threads
-            rate = alone(url, directory, slugs[0], clients, asked.seconds)
-            table.row("the row alone: two statements", clients, f"{rate:.0f}", "", "")
+            before = filling.sessions(1, capacity=1_000_000, **FREE)[0]
+            slugs = [[filling.sessions(1, capacity=1_000_000, **FREE)[0] for _ in range(ROUNDS)] for _ in CLIENTS]
+        with servers.muster(url, directory) as site, servers.bare(url, directory) as floor:
+            ground = Ground(site.url, floor.url, url, directory, asked)
+            send_all(site.url, CLIENTS[0], asyncio.run(_checked(site.url, before, WARM)))
+            send_all(floor.url, CLIENTS[0], [_two(floor.url, before)] * WARM)
+            for clients, of_rounds in zip(CLIENTS, slugs, strict=True):
+                rounds = [_round(ground, slug, clients) for slug in of_rounds]
+                for name in rounds[0]:
+                    _row(table, name, clients, [told[name] for told in rounds], [told[ROW].rate for told in rounds])
     return table
 
 
-async def _checked(site: str, slug: str) -> list[bytes]:
+def _round(ground: Ground, slug: str, clients: int) -> dict[str, Told]:
+    """All of it once, by its name."""
+    number, floor, asked = BOOKINGS // ROUNDS, ground.floor, ground.asked
+    sent = asyncio.run(_checked(ground.site, slug, number))
+    ten = request(f"{floor}/told/{slug}", body=json.dumps({"id": "a"}).encode(), headers={"Content-Type": "application/json"})
+    booked = send_all(ground.site, clients, sent)
+    two, told = (send_all(floor, clients, [one] * number) for one in (_two(floor, slug), ten))
+    alone = _pgbench if asked.kind == "postgresql" else _threads
+    return {
+        "a booking: the POST of the form": Told(booked.rate, booked),
+        "bare site: two statements": Told(two.rate, two),
+        f"bare site: {bare.STATEMENTS} statements": Told(told.rate, told, wanted=200),
+        ROW: Told(alone(ground.database, ground.directory, slug, clients, asked.seconds)),
+    }
+
+
+def _two(floor: str, slug: str) -> bytes:
+    return request(f"{floor}/take/{slug}", body=urlencode({"email": "person@example.org"}).encode())
+
+
+async def _checked(site: str, slug: str, people: int) -> list[bytes]:
     """The last request of so many people, each with their own cookie and keys."""
     parts, sent = urlsplit(site), []
     connection = Connection(parts.hostname or "", parts.port or 80)
     address = f"{site}/sessions/{slug}/register"
-    for number in range(BOOKINGS):
+    for number in range(people):
         who = {"X-Forwarded-For": f"10.8.{number // 250}.{number % 250}"}
         form = await connection.ask(request(address, headers=who))
         who["Cookie"] = form.cookie
@@ -108,10 +148,10 @@ def _threads(url: str, _directory: Path, slug: str, clients: int, seconds: float
     return sum(done) / seconds
 
 
-def _failed(measured: Measured, wanted: int) -> str:
-    other = {status: count for status, count in measured.statuses.items() if status != wanted}
-    return f" (others: {other})" if other else ""
-
-
-def _row(table: Table, name: str, clients: int, measured: Measured) -> None:
-    table.row(name, clients, f"{measured.rate:.0f}", f"{measured.percentile(50):.1f}", f"{measured.percentile(95):.1f}")
+def _row(table: Table, name: str, clients: int, told: list[Told], rows: list[float]) -> None:
+    shares = [each.rate / row for each, row in zip(told, rows, strict=True)]
+    shown: list[object] = [f"{median(each.rate for each in told):.0f}", f"{median(shares):.1%}", "", "", ""]
+    if name != ROW:
+        shown[2:] = [f"{median(each.measured.percentile(percent) for each in told):.1f}" for percent in (50, 95)]
+        shown.append(sum(each.others for each in told))
+    table.row(name, clients, *shown)
