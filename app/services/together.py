@@ -55,16 +55,24 @@ class Together:
 
     def kept(self, model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
         """Keep a row whose id nobody asks for; what it is."""
-        row, sources = dict(values), {name: self._parameter(value) for name, value in values.items() if value is not None}
+        row = dict(values)
+        sources: dict[str, str | int] = {name: self._parameter(value) for name, value in values.items() if value is not None}
         for name, made in _defaults(model):
-            if name in values:
-                continue
-            row[name] = made if isinstance(made, int) else self._given[NOW] if made is clock.now else made()
-            sources[name] = made if isinstance(made, int) else NOW if made is clock.now else self._parameter(row[name])
+            if name not in values:
+                row[name], sources[name] = self._made(made)
         self._shapes.append((model, tuple(sources.items())))
         return row
 
-    def _parameter(self, value: Any) -> str | int:
+    def _made(self, made: int | Callable[[], Any]) -> tuple[Any, str | int]:
+        """A value that was not given, and where the statement has it from."""
+        if isinstance(made, int):
+            return made, made
+        if made is clock.now:
+            return self._given[NOW], NOW
+        value = made()
+        return value, self._parameter(value)
+
+    def _parameter(self, value: Any) -> str:
         name = value.parameter if isinstance(value, Drawn) else f"p{len(self._given)}"
         self._given[name] = int(value) if isinstance(value, Drawn) else value
         return name
@@ -129,7 +137,7 @@ def _written(shapes: tuple[Shape, ...]) -> CTE:
     for model, sources in shapes:
         table = cast(Table, model.__table__)
         row = select(*(_source(table.c[name], source) for name, source in sources)).select_from(*rows[-1:])
-        names = [name for name, _source in sources]
+        names = [name for name, _ in sources]
         one = postgresql.insert(table).from_select(names, row, include_defaults=False).on_conflict_do_nothing()
         rows.append(one.returning(literal("1")).cte(f"row_{len(rows)}"))
     return rows[-1]
