@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def _register(registry: dict[str, Any], name: str, function: Callable[..., Any])
 
 @dataclass(slots=True)
 class _Door:
-    """This process's way to the queue; it uses the caller's own connection and never one of its own."""
+    """This process's way to the queue: it writes on the caller's own connection, and tidies on one of the app's."""
 
     client: DBOSClient
     open: bool = False
@@ -113,7 +114,8 @@ def _door() -> _Door:
     door = current_app.extensions.get("muster_jobs")
     if not isinstance(door, _Door):
         engine = current_app.extensions["sqlalchemy"].engine
-        client = DBOSClient(system_database_engine=engine, application_name=APP, lazy=True)
+        alone = engine.execution_options(isolation_level="AUTOCOMMIT")  # to look takes one message and no transaction
+        client = DBOSClient(system_database_engine=alone, application_name=APP, lazy=True)
         door = current_app.extensions["muster_jobs"] = _Door(client)
     return door
 
@@ -151,8 +153,10 @@ def run_due() -> Done:
     """Run every scan in its order until none finds anything; returns how much each did. One that fails does not stop the rest."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     done = Done(_scans)
-    for _ in range(ROUNDS):
-        if not sum([done.add(name, _run_scan(app, name, scan)) for name, scan in _scans.items()]):
+    in_vain = 0
+    for name, scan in chain.from_iterable(repeat(_scans.items(), ROUNDS)):
+        in_vain = 0 if done.add(name, _run_scan(app, name, scan)) else in_vain + 1
+        if in_vain == len(_scans):
             break
     done.add("tidy", _run_scan(app, "tidy", _tidy_for_once))
     return done
@@ -279,13 +283,8 @@ def tidy(client: DBOSClient) -> int:
 
 def _tidy_for_once() -> int:
     """Where only `worker --once` runs, nobody takes jobs from the queue: the scans do the work, and this forgets the jobs."""
-    if not _opened(_door(), lambda: current_app.extensions["sqlalchemy"].engine):
-        return 0
-    client = _client(current_app)
-    try:
-        return tidy(client)
-    finally:
-        client.destroy()
+    door = _door()
+    return tidy(door.client) if _opened(door, lambda: current_app.extensions["sqlalchemy"].engine) else 0
 
 
 def _client(app: Flask) -> DBOSClient:
