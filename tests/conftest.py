@@ -17,7 +17,7 @@ from flask import Flask
 from hypothesis import settings as hypothesis_settings
 
 from tests.support import network
-from tests.support.run import Run, write_bytecode
+from tests.support.run import Run, collect_seldom, write_bytecode
 
 hypothesis_settings.register_profile("muster", deadline=None, derandomize=True, database=None)
 hypothesis_settings.load_profile("muster")
@@ -53,6 +53,10 @@ def pytest_configure_node(node: Any) -> None:
     run = node.config.stash[_run]
     node.workerinput["muster_run_directory"] = str(run.directory)
     node.workerinput["muster_run_pid"] = run.pid
+
+
+def pytest_collection_finish() -> None:
+    collect_seldom()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
