@@ -29,11 +29,11 @@ from ..models import (
 from ..rules.addresses import has_mailbox
 from ..rules.refunds import refundable_cents
 from ..rules.statuses import (
+    HAS_PAID,
     UNDECIDED,
     WAITING,
     ItemKind,
     OrderStatus,
-    PaymentState,
     RefundStatus,
     RegistrationStatus,
     SessionStatus,
@@ -170,7 +170,7 @@ class RegistrationPage:
     @property
     def may_serve(self) -> bool:
         """Waits, and is not paying for that just now: it can be given a place out of turn."""
-        paid = self.r.payment_status is PaymentState.PAID
+        paid = self.r.payment_status in HAS_PAID
         return self.r.status is RegistrationStatus.WAITLISTED and (paid or self.order.hold_expires_at is None)
 
     @property

@@ -151,6 +151,9 @@ ACTIVE = TAKEN | WAITING | UNDECIDED
 """At most one registration of these for each club session and e-mail."""
 ENDED = frozenset(RegistrationStatus) - ACTIVE
 
+HAS_PAID = frozenset({PaymentState.PAID, PaymentState.PARTIALLY_REFUNDED})
+"""Nothing is left to pay for these: what the club gave back of it, it gave of its own accord."""
+
 UNSETTLED = frozenset({PaymentStatus.CREATED, PaymentStatus.OPEN, PaymentStatus.PROCESSING})
 """Payments that may still become money."""
 

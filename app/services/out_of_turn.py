@@ -17,7 +17,7 @@ from .. import clock
 from ..models import Order, Registration
 from ..rules import money, offers
 from ..rules.refusals import InvalidInput, Refusal, words
-from ..rules.statuses import OrderStatus, PaymentState, RegistrationStatus
+from ..rules.statuses import HAS_PAID, OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
 from . import audit, bookings, by_hand, letters, overbooking, places, resale, waitlist
 from .bookings import Booking
@@ -79,7 +79,7 @@ def serve(token: str, wish: OutOfTurn, actor: str) -> bool:
 
 def _check(booking: Booking, wish: OutOfTurn, now: datetime) -> None:
     registration, order = booking.registration, booking.order
-    paid = registration.payment_status is PaymentState.PAID
+    paid = registration.payment_status in HAS_PAID
     paying = not paid and order.hold_expires_at is not None
     if registration.status is not RegistrationStatus.WAITLISTED or paying:
         raise NotWaiting
@@ -100,7 +100,7 @@ def _check(booking: Booking, wish: OutOfTurn, now: datetime) -> None:
 def _give(db: Session, booking: Booking, wish: OutOfTurn, actor: str, now: datetime) -> None:
     """Move the booking from the line to its places, and what it costs to whom it is due."""
     registration, order, here = booking.registration, booking.order, booking.club_session
-    paid = registration.payment_status is PaymentState.PAID
+    paid = registration.payment_status in HAS_PAID
     if paid:
         _become(db, registration, RegistrationStatus.REGISTERED)
         resale.settle(db, here.id, actor)

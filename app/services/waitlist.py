@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from .. import clock
 from ..models import AuditEntry, ClubSession, Order, Registration
 from ..rules import offers as offer_rules
-from ..rules.statuses import OrderStatus, PaymentState, RegistrationStatus, SessionStatus
+from ..rules.statuses import HAS_PAID, OrderStatus, PaymentState, RegistrationStatus, SessionStatus
 from ..transaction import write_gathered
 from . import audit, letters, orders, places, resale, reserves
 from .writes import changed
@@ -75,7 +75,7 @@ def _line(db: Session, club_session: ClubSession) -> list[Registration]:
     waiting = select(Registration).where(
         Registration.club_session_id == club_session.id, Registration.status == RegistrationStatus.WAITLISTED
     )
-    settled = Registration.payment_status.in_([PaymentState.PAID, PaymentState.FREE])
+    settled = Registration.payment_status.in_([*sorted(HAS_PAID), PaymentState.FREE])
     waiting = waiting.outerjoin(Order, Order.id == Registration.order_id).where(or_(settled, Order.hold_expires_at.is_(None)))
     if club_session.waitlist_members_first:
         waiting = waiting.order_by(Registration.is_member.desc())
@@ -88,7 +88,7 @@ def _serve(db: Session, club_session: ClubSession, registration: Registration, a
     places.leave_waitlist(db, club_session.id, registration.places)
     if not places.take(db, club_session.id, registration.places, promised=True):
         raise AssertionError("a place that was free under the lock is gone")
-    paid = registration.payment_status is PaymentState.PAID
+    paid = registration.payment_status in HAS_PAID
     values: dict[str, object] = {"status": RegistrationStatus.REGISTERED}
     if not paid:
         ends = offer_rules.deadline(now, club_session.starts_at, club_session.time_zone)

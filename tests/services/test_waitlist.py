@@ -14,8 +14,9 @@ from app.models import AuditEntry, ClubSession, OutgoingEmail, Refund, Registrat
 from app.queries import orders as order_pages
 from app.rules.refusals import WaitlistNotAccepted
 from app.rules.statuses import WaitlistPayment
-from app.services import cancelling, club_sessions, ending, winding_up
+from app.services import cancelling, club_sessions, ending, out_of_turn, staff_actions, winding_up
 from app.services.club_session_fields import NAMES, ClubSessionFields
+from app.services.out_of_turn import OutOfTurn, Way
 from tests.support.booking import begin, mails, order_of, states, taken, work
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session, make_free_club_session, make_membership, make_user
@@ -164,6 +165,28 @@ def test_upfront_pays_on_joining_and_is_promoted_without_a_step(app: Flask, stri
     cancelling.cancel_order(holder)
     assert (booking(waiting).status, booking(waiting).payment_status, taken(club_session)) == ("registered", "paid", 1)
     assert sorted(mails()[2:]) == ["confirmation", "refunded_cancelled"]
+
+
+def test_upfront_who_was_given_a_part_back_is_promoted_all_the_same(app: Flask, stripe_simulator: Any) -> None:
+    club_session = upfront()
+    holder, waiting = paid(stripe_simulator, club_session), paid(stripe_simulator, club_session)
+    staff_actions.refund(booking(waiting).token, 200, "a kindness", "user:1", once="a" * 20)
+    work()
+    assert booking(waiting).payment_status == "partially_refunded"
+    cancelling.cancel_order(holder)
+    assert (booking(waiting).status, booking(waiting).payment_status) == ("registered", "partially_refunded")
+    assert taken(club_session) == 1 and the(ClubSession).waitlist_taken == 0
+    assert mails().count("confirmation") == 2
+
+
+def test_upfront_who_was_given_a_part_back_can_be_served_out_of_turn(app: Flask, stripe_simulator: Any) -> None:
+    club_session = upfront()
+    _, waiting = paid(stripe_simulator, club_session), paid(stripe_simulator, club_session)
+    staff_actions.refund(booking(waiting).token, 200, "a kindness", "user:1", once="a" * 20)
+    work()
+    wish = OutOfTurn(Way.PROMOTE, "The coach asked for them", "b" * 20, overbook_to=2)
+    assert out_of_turn.serve(booking(waiting).token, wish, "user:1")
+    assert (booking(waiting).status, taken(club_session)) == ("registered", 2)
 
 
 def test_upfront_who_pays_while_a_place_is_free_is_confirmed_once(app: Flask, stripe_simulator: Any) -> None:

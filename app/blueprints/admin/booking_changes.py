@@ -13,7 +13,7 @@ from ...extensions import db
 from ...queries import desk_changes, desk_registration
 from ...queries.desk_registration import RegistrationPage
 from ...rules.refusals import Refusal
-from ...rules.statuses import PaymentState, Role
+from ...rules.statuses import HAS_PAID, Role
 from ...security import fresh_second_factor, staff_only
 from ...services import booking_contact, differences, ending, moving, out_of_turn, taking_payment
 from ...services.by_hand import Means
@@ -160,7 +160,7 @@ def registration_place(token: str) -> ResponseReturnValue:
     page = _page(token)
     form, (back, back_words) = OutOfTurnForm(), of_booking(page)
     form.about(page.session.time_zone, page.session.ends_at)
-    paid = page.r.payment_status is PaymentState.PAID
+    paid = page.r.payment_status in HAS_PAID
     form.offer(at_once=paid or not page.r.price_cents, paid=paid)
     if not page.may_serve and request.method == "GET":
         return redirect(back, 303)
