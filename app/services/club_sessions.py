@@ -132,6 +132,8 @@ def change(db: Session, before: Row[Any], fields: ClubSessionFields, actor: str)
     if changes:
         told = changed_sessions.is_told(before, changes, clock.now())
         _write(db, before, changes, told)
+        if "starts_at" in changes:
+            waitlist.shorten_offers(db, before.id, changes["starts_at"])
         detail: dict[str, Any] = {name: [_json(getattr(before, name)), _json(value)] for name, value in changes.items()}
         if told and (people := changed_sessions.tell(db, before)):
             detail["told"] = people

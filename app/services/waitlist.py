@@ -127,6 +127,13 @@ def start_clock(db: Session, context: Mapping[str, Any]) -> None:
     db.execute(update(Registration).where(*still_offered).values(offer_expires_at=ends))
 
 
+def shorten_offers(db: Session, club_session_id: int, starts_at: datetime) -> None:
+    """A locked session begins at another time: no offer of a place in it outlasts that."""
+    too_late = (Registration.status == RegistrationStatus.OFFERED, Registration.offer_expires_at > starts_at)
+    its_own = update(Registration).where(Registration.club_session_id == club_session_id, *too_late)
+    db.execute(its_own.values(offer_expires_at=starts_at))
+
+
 def end_order_without_place(db: Session, order_id: int | None, status: OrderStatus, actor: str) -> None:
     """A booking ended before it was paid: so does its order."""
     if order_id is None:

@@ -12,7 +12,8 @@ from app.integrations.mailer import MailUnavailable
 from app.models import AuditEntry, ClubSession, OutgoingEmail, Payment, Registration
 from app.rules import offers as rules
 from app.rules.refusals import OfferOver
-from app.services import cancelling, checkout, ending, offers, outbox
+from app.services import cancelling, checkout, club_sessions, ending, offers, outbox
+from app.services.club_session_fields import NAMES, ClubSessionFields
 from tests.support.booking import at_once, begin, mails, order_of, states, taken, work
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session, make_free_club_session
@@ -162,6 +163,21 @@ def test_late_yes_is_told_that_it_is_over(app: Flask, clock: FakeClock) -> None:
     with pytest.raises(OfferOver):
         offers.decline(booking(first).token)
     assert booking(first).status == "expired"
+
+
+def test_offer_ends_at_the_start_of_a_session_that_was_moved_to_an_earlier_one(app: Flask, clock: FakeClock) -> None:
+    club_session, (first,) = offered()
+    work()
+    start = clock.now + timedelta(hours=2)
+    fields = {name: getattr(the(ClubSession), name) for name in NAMES} | {"starts_at": start, "refund_until": None}
+    club_sessions.edit(club_session.slug, ClubSessionFields(**fields), "user:1")
+    work()
+    assert booking(first).offer_expires_at == start
+    clock.advance(hours=2)
+    with pytest.raises(OfferOver):
+        offers.accept(booking(first).token)
+    work()
+    assert (booking(first).status, taken(club_session)) == ("expired", 0)
 
 
 def test_offer_is_answered_once(app: Flask) -> None:
