@@ -27,7 +27,7 @@ class AlreadyMember(Refusal):
     """The same span a second time; ``runs_to`` is the date up to which it is paid."""
 
     status = 409
-    text = words("You are a member until %(runs_to)s already. Nothing was charged.")
+    text = words("Your membership runs to %(runs_to)s already. Nothing was charged.")
     page = "already_member"
 
     def __init__(self, runs_to: date) -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, insert, select, update
+from sqlalchemy.orm import Session, aliased
 
 from .. import clock
 from ..models import Membership, OrderItem
@@ -57,6 +57,14 @@ def add(
     detail = {"user": user_id, "starts_on": span.starts_on.isoformat(), "ends_on": span.ends_on.isoformat()}
     audit.record(db, actor, "membership_started", "membership", membership_id, **detail, **({"reason": reason} if reason else {}))
     return membership_id
+
+
+def runs_into_next(db: Session, membership_id: int, ends_on: date) -> bool:
+    """Whether a later last day would give days that the person's next span gives already."""
+    other = aliased(_M)
+    next_one = (other.user_id == _M.user_id, other.starts_on > _M.starts_on, other.revoked_at.is_(None))
+    covered = exists().where(*next_one, other.starts_on <= ends_on)
+    return db.execute(select(_M.id).where(_M.id == membership_id, _M.ends_on < ends_on, covered)).first() is not None
 
 
 def lengthen(db: Session, membership_id: int, ends_on: date, actor: str, reason: str) -> bool:

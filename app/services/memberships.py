@@ -128,10 +128,12 @@ def _span_until(ends_on: date, today: date, runs_to: date | None) -> Span:
 
 @retried
 def extend(membership_id: int, ends_on: date, reason: str, actor: str) -> None:
-    """Move a membership's last day, later or earlier. Raises InvalidInput when it has ended or no reason is given."""
+    """Move a membership's last day, later or earlier. InvalidInput: it has ended, the next has begun by then, no reason."""
     reason = people_rights.said(reason)
     with transaction() as db:
         user_id = _lock_person_of(db, membership_id)
+        if membership_spans.runs_into_next(db, membership_id, ends_on):
+            raise InvalidInput("ends_on", words("Their next membership has begun by then: change the last day of that one."))
         if not membership_spans.lengthen(db, membership_id, ends_on, actor, reason):
             raise InvalidInput("ends_on", words("Enter a day after the membership began, of a membership that has not ended."))
         _tell(db, user_id, "changed", ends_on=ends_on.isoformat())

@@ -106,7 +106,7 @@ def test_signed_in_person_joins_and_is_a_member_at_once(walk: Walk, stripe: Any)
     assert "You can renew it when its end is near" in walk.text and "Renew: Club membership" not in walk.text
     walk.look("membership of a member")
     walk.open(f"/membership/{plan.slug}/join")  # by a bookmark
-    assert walk.h1 == "You are a member until 2 March 2027 already"
+    assert walk.h1 == "Your membership runs to 2 March 2027 already"
     walk.look("the same span twice")
 
 

@@ -241,6 +241,18 @@ def test_staff_are_told_what_cannot_be(app: Flask, act: Callable[[User, Membersh
 
 
 @pytest.mark.databases("sqlite")
+def test_span_is_not_lengthened_into_the_next(app: Flask) -> None:
+    person = make_user()
+    own = make_membership(person, ends_on=TODAY + timedelta(days=25))
+    make_membership(person, starts_on=TODAY + timedelta(days=26), ends_on=TODAY + timedelta(days=390))
+    with pytest.raises(InvalidInput):
+        memberships.extend(own.id, TODAY + timedelta(days=26), "the hall was closed", "user:9")
+    assert the(Membership, id=own.id).ends_on == TODAY + timedelta(days=25) and mails() == []
+    memberships.extend(own.id, TODAY + timedelta(days=20), "typed wrong", "user:9")
+    memberships.extend(own.id, TODAY + timedelta(days=25), "was right", "user:9")
+
+
+@pytest.mark.databases("sqlite")
 def test_reminders_go_30_and_7_days_before_the_end_once_each(app: Flask, clock: FakeClock) -> None:
     person, renewed = make_user(), make_user()
     make_membership(person, ends_on=TODAY + timedelta(days=31))

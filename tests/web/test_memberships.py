@@ -96,7 +96,7 @@ def test_same_span_twice_says_until_when(app: Flask, pages: PageClient) -> None:
     offered = pages.get("/membership")
     assert "You can renew it when its end is near" in offered.text and f"Renew: {plan.name}" not in offered.links
     page = pages.get(f"/membership/{plan.slug}/join")
-    assert (page.status, page.h1) == (409, "You are a member until 30 August 2026 already")
+    assert (page.status, page.h1) == (409, "Your membership runs to 30 August 2026 already")
 
 
 def test_membership_bought_in_another_window_is_refused_with_its_date(app: Flask, pages: PageClient) -> None:
@@ -104,7 +104,7 @@ def test_membership_bought_in_another_window_is_refused_with_its_date(app: Flask
     pages.get(f"/membership/{plan.slug}/join")
     make_membership(person)
     page = pages.submit(f"/membership/{plan.slug}/join")
-    assert (page.status, page.h1, count_of(Order)) == (409, "You are a member until 30 August 2026 already", 0)
+    assert (page.status, page.h1, count_of(Order)) == (409, "Your membership runs to 30 August 2026 already", 0)
 
 
 def test_whether_an_address_has_an_account_is_not_told(
