@@ -14,18 +14,18 @@ from sqlalchemy import ColumnElement, String, and_, case, cast, func, literal, o
 
 from ..extensions import db
 from ..models import Announcement, ClubSession, OutgoingEmail, Registration
-from ..rules.addresses import NOWHERE
 from ..rules.announcements import IN_GROUP, Group
 from ..rules.statuses import PaymentState
 from . import desk_people
 from .desk import Page, rows_of_page
 from .desk_record import MailState
+from .mailboxes import has_mailbox
 
 _A, _C, _M, _R = Announcement, ClubSession, OutgoingEmail, Registration
 HIGHEST_ID = 2**63 - 1
 """A larger number is no id of ours, and the database would not take it."""
 STATE = case((_M.sent_at.is_not(None), "sent"), (_M.failed_at.is_not(None), "failed"), else_="owed")
-_HAS_MAILBOX = _R.email.not_like(f"%{NOWHERE}")
+_HAS_MAILBOX = has_mailbox(_R.email)
 
 
 @dataclass(frozen=True, slots=True)

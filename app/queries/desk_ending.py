@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal,
 
 from ..extensions import db
 from ..models import ClubSession, OrderItem, OutgoingEmail, Refund, Registration
-from ..rules.addresses import NOWHERE
 from ..rules.statuses import ACTIVE, SESSION_MOVES, RefundStatus, RegistrationStatus, SessionStatus, may_become
 from . import gone_back
+from .mailboxes import has_mailbox
 
 _R = Registration
 TEMPLATE, REASON = "session_cancelled", "session_cancelled"
@@ -64,7 +64,7 @@ def of_session(slug: str) -> Ending | None:
     if c is None:
         return None
     active = (_R.club_session_id == c.id, _R.status.in_(ACTIVE))
-    unreachable = func.sum(case((_R.email.like(f"%{NOWHERE}"), 1), else_=0))
+    unreachable = func.sum(case((has_mailbox(_R.email), 0), else_=1))
     counted = db.session.execute(select(_R.status, func.count(), unreachable).where(*active).group_by(_R.status)).all()
     back = db.session.execute(_back(active)).one()
     row = db.session.execute(_progress(c.id)).one()

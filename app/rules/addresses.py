@@ -8,6 +8,10 @@ MAX_LENGTH = 254
 NOWHERE = "@no-address.invalid"
 """The end of what stands for the address of somebody who gave none. ``.invalid`` is reserved: no mail server ever has it."""
 
+OF_NOBODY = "@invalid.example"
+"""The end of what stands for the address of somebody who was forgotten."""
+NO_MAILBOX = (NOWHERE, OF_NOBODY)
+
 
 def no_address(reference: str) -> str:
     """What is stored for a booking without an address: unique by its reference, so that several may be in one session."""
@@ -16,7 +20,7 @@ def no_address(reference: str) -> str:
 
 def has_mailbox(address: str) -> bool:
     """Whether mail may be sent there at all."""
-    return not address.endswith(NOWHERE)
+    return not address.endswith(NO_MAILBOX)
 
 
 def normalise_email(text: str) -> str | None:

@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 from .. import clock, jobs
 from ..extensions import db as flask_db
 from ..models import ClubSession, Order, Registration, SessionChange
+from ..queries.mailboxes import has_mailbox
 from ..rules import telling
-from ..rules.addresses import NOWHERE
 from ..rules.statuses import ACTIVE, UNDECIDED, WAITING, RegistrationStatus, SessionStatus
 from ..transaction import retried, transaction
 from . import due, letters, notices, outbox
@@ -57,7 +57,7 @@ def who_is_told(slugs: Collection[str], changed: Collection[str]) -> Told:
     rows = flask_db.session.execute(
         select(_R.status, func.count()).join(_C, _C.id == _R.club_session_id)
         .where(_C.slug.in_(slugs), _C.status == SessionStatus.PUBLISHED, _C.ends_at > clock.now(), _R.status.in_(ACTIVE),
-               _R.email.not_like(f"%{NOWHERE}"))
+               has_mailbox(_R.email))
         .group_by(_R.status)
     )  # fmt: skip
     counts = {status: int(number) for status, number in rows}
@@ -77,7 +77,7 @@ def tell(db: Session, before: Row[Any]) -> int:
     Whoever was not told of an earlier change yet is told once, by that one's row, from how they know it to how it is now.
     """
     booked = (_R.club_session_id == before.id, _R.status.in_(ACTIVE), _R.order_id.is_not(None))
-    reached = func.count().filter(_R.email.not_like(f"%{NOWHERE}"))
+    reached = func.count().filter(has_mailbox(_R.email))
     number, last = db.execute(select(reached, func.max(_R.id)).where(*booked)).one()
     if not number:
         return 0

@@ -14,6 +14,7 @@ from .. import clock
 from ..models import AccountToken, HostRole, Order, OutgoingEmail, Payment, Registration, StripeEvent, User
 from ..models.columns import new_token
 from ..queries.my_page import belongs_to
+from ..rules.addresses import OF_NOBODY
 from ..rules.statuses import Role
 from . import audit, notices, retention
 
@@ -26,7 +27,7 @@ PERSONAL = frozenset({
 
 def forget_account(db: Session, user_id: int, email: str) -> None:
     """Leave of this person a row without a name and what the books need. The caller has locked and checked everything."""
-    actor, nobody = audit.by_user(user_id), f"deleted-{user_id}@invalid.example"
+    actor, nobody = audit.by_user(user_id), f"deleted-{user_id}{OF_NOBODY}"
     orders = db.execute(select(Order.id, Order.email).where(belongs_to(Order, user_id, email))).all()
     ids, addresses = [order.id for order in orders], _own_addresses(db, user_id, {email, *(order.email for order in orders)})
     bookings = select(Registration.id, Registration.order_id).where(belongs_to(Registration, user_id, email))

@@ -26,6 +26,7 @@ from ..models import (
     StripeEvent,
     User,
 )
+from ..rules.addresses import OF_NOBODY
 from ..rules.statuses import ACTIVE, OrderStatus, RegistrationStatus
 from ..transaction import retried, transaction
 from . import audit, notices
@@ -90,7 +91,7 @@ def _purge_orders() -> int:
         due = select(Order.id).where(*old, ~booked, ~member, ~hosts).order_by(Order.id).limit(BATCH)
         ids = db.execute(due).scalars().all()
         for order_id in ids:
-            _forget_order(db, order_id, f"forgotten-order-{order_id}@invalid.example")
+            _forget_order(db, order_id, f"forgotten-order-{order_id}{OF_NOBODY}")
             audit.record(db, audit.COMMAND, "forgotten", "order", order_id)
         return len(ids)
 
@@ -100,7 +101,7 @@ def forget(db: Session, registration_id: int, order_id: int | None, actor: str) 
 
     Also called when somebody deletes their account.
     """
-    address = f"forgotten-{registration_id}@invalid.example"
+    address = f"forgotten-{registration_id}{OF_NOBODY}"
     values: dict[str, Any] = {"name": FORGOTTEN, "email": address, "answers": {}, "user_id": None}
     db.execute(update(Registration).where(Registration.id == registration_id).values(values))
     db.execute(delete(BookingNote).where(BookingNote.registration_id == registration_id))

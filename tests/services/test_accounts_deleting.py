@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from app.models import (
     LedgerEntry,
     Membership,
     Order,
+    OutgoingEmail,
     Payment,
     RecoveryCode,
     Registration,
@@ -22,15 +24,18 @@ from app.models import (
     StripeEvent,
     User,
 )
+from app.queries import announcements as announced
 from app.queries import my_data
+from app.rules.announcements import Group
 from app.rules.refusals import InvalidInput
 from app.rules.statuses import Role
-from app.services import accounts, accounts_changing, people_rights, sign_ins, two_factor
+from app.services import accounts, accounts_changing, announcements, people_rights, sign_ins, two_factor
+from app.services.announcements import Message
 from app.transaction import transaction
 from tests.support.accounts import link_to
 from tests.support.booking import begin, work
 from tests.support.clock import FakeClock
-from tests.support.factories import PASSWORD, make_club_session, make_membership, make_user
+from tests.support.factories import PASSWORD, make_club_session, make_free_club_session, make_membership, make_user
 from tests.support.rows import all_of, count_of, the
 
 
@@ -106,6 +111,22 @@ def test_nothing_that_stripe_told_or_that_was_mailed_names_them_and_what_is_not_
     assert len([row for row in all_of(StripeEvent) if "bob@" in str(row.payload)]) == bobs > 0
     kept = the(StripeEvent, id="evt_1").payload
     assert kept["data"]["object"] == {**refund, "billing_details": None}
+
+
+def test_nothing_is_mailed_to_whom_nobody_knows_any_more(app: Flask, clock: FakeClock) -> None:
+    user = make_user(email="aroha@example.org", name="Aroha Ngata", password=PASSWORD)
+    make_membership(user, ends_on=clock.now.date() + timedelta(days=40))
+    session = make_free_club_session(starts_at=clock.now + timedelta(days=2), ends_at=clock.now + timedelta(days=2, hours=2))
+    for whose in ({"email": user.email, "name": user.name, "user_id": user.id}, {"email": "bob@example.org"}):
+        begin(session, expected_price_cents=0, **whose)
+    clock.advance(days=3)
+    accounts_changing.delete_account(person_signed_in(user), PASSWORD)
+    assert announced.reach(session.slug, list(Group)) == announced.Reach(1, 1)
+    announcements.send(session.slug, list(Group), Message("Thanks", "You were great."), "user:1", once="o" * 20)
+    clock.advance(days=12)
+    work()
+    to = {mail.to for mail in all_of(OutgoingEmail)}
+    assert to == {"bob@example.org"}
 
 
 def test_address_they_had_before_is_forgotten_too(app: Flask, clock: FakeClock) -> None:
