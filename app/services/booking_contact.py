@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
@@ -21,7 +22,7 @@ from ..rules.addresses import normalise_email
 from ..rules.refusals import InvalidInput, OrderNotOpen, Refusal, words
 from ..rules.statuses import ACTIVE, UNSETTLED, ItemKind, RegistrationStatus
 from ..transaction import retried, transaction
-from . import audit, bookings, letters, notices, orders
+from . import application_letters, audit, bookings, letters, notices, orders
 from .bookings import Booking
 
 LONGEST_NOTE = 2000
@@ -158,13 +159,20 @@ def _tell(db: Session, bought: _Purchase, once: str) -> None:
     registration, now = bought.booking.registration, clock.now()
     for one in bought.bookings:
         if one.status is RegistrationStatus.OFFERED:
-            here = bought.booking.sessions[one.club_session_id]
-            ends = offers.deadline(now, here.starts_at, here.time_zone)
-            again = update(Registration).where(Registration.id == one.id)
-            db.execute(again.values(offered_at=now, offer_expires_at=ends))
-            letters.owe_offer_letter(db, bought.booking.order.id, one.id, now)
+            _offer_again(db, bought, one, now)
     if template := LETTERS.get(registration.status):
         letters.owe_order_letter(db, template, bought.booking.order.id, key=f"contact:{registration.id}:{once}")
+
+
+def _offer_again(db: Session, bought: _Purchase, one: Registration, now: datetime) -> None:
+    """With as much time as a new offer has, and no less than the one before it had: that may be the committee's own."""
+    here = bought.booking.sessions[one.club_session_id]
+    ends = max(offers.deadline(now, here.starts_at, here.time_zone), one.offer_expires_at or now)
+    db.execute(update(Registration).where(Registration.id == one.id).values(offered_at=now, offer_expires_at=ends))
+    if one.applied_at is None:
+        return letters.owe_offer_letter(db, bought.booking.order.id, one.id, now)
+    db.refresh(one)
+    return application_letters.accepted(db, one, now, until=ends, message="", rolled=False)
 
 
 @retried

@@ -12,7 +12,7 @@ from app.models import AuditEntry, OutgoingEmail, Registration
 from app.rules import offers as offer_rules
 from app.rules import refusals
 from app.rules.statuses import Entry, SessionStatus
-from app.services import applications, cancelling, checkout, offers, registrations, winding_up
+from app.services import applications, booking_contact, cancelling, checkout, offers, registrations, winding_up
 from app.services.applications import Decision, Verdict
 from tests.support.applying import STAFF, accept, apply, booking, counters, decide, reserve, session, status
 from tests.support.booking import applicant, at_once, balances, mails, payments_of, states, taken, work
@@ -103,6 +103,21 @@ def test_deadline_is_the_committees_or_the_published_rule(app: Flask, clock: Fak
     work()  # hands the mails over, which starts the clock of the rule and of no other
     rule = offer_rules.deadline(clock.now, club_session.starts_at, club_session.time_zone)
     assert (booking(by_rule).offer_expires_at, booking(chosen).offer_expires_at) == (rule, until)
+
+
+def test_corrected_address_keeps_the_committees_deadline(app: Flask, clock: FakeClock) -> None:
+    club_session = session(capacity=5)
+    order, until = apply(club_session), clock.now + timedelta(days=3)
+    accept(club_session, order, until=until)
+    work()
+    clock.advance(hours=1)
+    row = booking(order)
+    booking_contact.edit(row.token, row.name, "mended@example.org", "typed wrong", STAFF, once="c" * 20)
+    work()
+    row = the(Registration)
+    letter = all_of(OutgoingEmail, to="mended@example.org")[-1]
+    assert (row.offer_expires_at, letter.template, letter.sent_at) == (until, "accepted", clock.now)
+    assert letter.context["offer"]["url"].endswith(f"/offers/{row.token}")
 
 
 @pytest.mark.databases("sqlite")
