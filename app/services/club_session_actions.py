@@ -19,7 +19,7 @@ from ..rules import repeating
 from ..rules.refusals import InvalidInput, Refusal, SessionNotFound, words
 from ..rules.statuses import SESSION_MOVES, SessionStatus, sources
 from ..transaction import retried, transaction
-from . import audit, club_sessions, waitlist
+from . import audit, club_sessions, listing_reviews, waitlist
 from .club_session_fields import EARLIEST, LATEST, TIMES, ClubSessionFields
 from .writes import changed
 
@@ -78,6 +78,7 @@ def duplicate(slug: str, on: date, actor: str) -> str:
 def publish(slug: str, actor: str) -> None:
     """Show a draft to everybody. Raises SessionNotFound, StartsInThePast or NotSoNow."""
     with transaction() as db:
+        listing_reviews.lock_orders(db, _C.slug == slug)
         publish_one(db, club_sessions.locked(db, slug), actor)
 
 
@@ -88,6 +89,7 @@ def publish_series(slug: str, actor: str) -> int:
         series = db.execute(select(_C.series).where(_C.slug == slug)).scalar_one_or_none()
         if series is None:
             raise SessionNotFound
+        listing_reviews.lock_orders(db, _C.series == series)
         drafts = select(*club_sessions.COLUMNS).where(
             _C.series == series, _C.status == SessionStatus.DRAFT, _C.starts_at > clock.now()
         )
@@ -98,10 +100,11 @@ def publish_series(slug: str, actor: str) -> int:
 
 
 def publish_one(db: Session, row: Row[Any], actor: str) -> None:
-    """The same for a locked row, inside the caller's transaction."""
+    """The same for a locked row, inside the caller's transaction, which locked the orders of its listing before."""
     if row.starts_at <= clock.now():
         raise StartsInThePast
     _move(db, row, SessionStatus.PUBLISHED, "session_published", actor)
+    listing_reviews.approve(db, row.id, actor)
     waitlist.deal(db, row.id, actor)
 
 

@@ -24,7 +24,7 @@ from ..queries import desk_sessions
 from ..rules.refusals import Refusal, SessionNotFound, words
 from ..rules.statuses import ACTIVE, SESSION_MOVES, SessionStatus, may_become
 from ..transaction import retried, transaction
-from . import audit, changed_sessions, club_session_fields, places, questions, waitlist
+from . import audit, changed_sessions, club_session_fields, listing_reviews, places, questions, waitlist
 from .changed_sessions import WHEN_AND_WHERE
 from .club_session_fields import LENGTHS, NAMES, RESERVED, ClubSessionFields, FieldsRefused, Problem
 from .writes import insert_once
@@ -108,6 +108,7 @@ def edit(slug: str, fields: ClubSessionFields, actor: str, *, seen: str | None =
     Raises FieldsRefused, SlugTaken, ChangedMeanwhile or SessionNotFound.
     """
     with transaction() as db:
+        listing_reviews.lock_orders(db, _C.slug == slug)
         before = locked(db, slug)
         if seen is not None and seen != desk_sessions.fingerprint(before):
             raise ChangedMeanwhile
@@ -134,6 +135,8 @@ def change(db: Session, before: Row[Any], fields: ClubSessionFields, actor: str)
         _write(db, before, changes, told)
         if "starts_at" in changes:
             waitlist.shorten_offers(db, before.id, changes["starts_at"])
+        if changes.get("status") is SessionStatus.PUBLISHED:
+            listing_reviews.approve(db, before.id, actor)
         detail: dict[str, Any] = {name: [_json(getattr(before, name)), _json(value)] for name, value in changes.items()}
         if told and (people := changed_sessions.tell(db, before)):
             detail["told"] = people

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select
+from sqlalchemy import Executable, Row, Select
 
 from ..queries import alone
 from ..transaction import end_read
 
 
-def rows(statement: Select[Any], **given: object) -> Sequence[Row[Any]]:
+def rows(statement: Executable, **given: object) -> Sequence[Row[Any]]:
     """What it finds. Nothing stays open: whoever does what is due locks it and looks once more."""
     seen = alone.rows(statement, given)
     end_read()

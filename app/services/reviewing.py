@@ -5,39 +5,45 @@ Called by the desk, and by the worker for what nobody looked at in time.
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import current_app
 from flask_babel import gettext  # type: ignore[import-untyped]
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Row, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from .. import clock
-from ..models import ClubSession, Listing, ListingPurchase, Order, OrderItem
-from ..rules.refusals import InvalidInput, Refusal, SessionNotFound, words
+from ..models import ClubSession, Listing
+from ..rules.refusals import InvalidInput, Refusal, words
 from ..rules.statuses import ReviewState, SessionStatus
 from ..transaction import retried, transaction
-from . import audit, club_session_actions, club_sessions, due, letters, orders, paying_back
+from . import audit, club_session_actions, club_sessions, due, listing_reviews
 from .club_session_actions import NotSoNow
 
 BATCH = 100
-_BEGUN = (
-    select(ClubSession.slug)
+_BEGUN = (ClubSession.status == SessionStatus.DRAFT) & (ClubSession.starts_at <= bindparam("now"))
+_CANCELLED = ClubSession.status == SessionStatus.CANCELLED
+"""Cancelled while it waited, before cancelling a session looked at its listing."""
+_TOO_LATE = (
+    select(ClubSession.slug, ClubSession.status, ClubSession.cancel_reason)
     .join(Listing, Listing.club_session_id == ClubSession.id)
-    .where(Listing.review == ReviewState.WAITING, ClubSession.starts_at <= bindparam("now"))
+    .where(Listing.review == ReviewState.WAITING, or_(_BEGUN, _CANCELLED))
     .limit(BATCH)
 )
+"""Nothing but what ``reject`` does not refuse: what it refuses would be found for ever."""
 
 
 @retried
 def approve(slug: str, actor: str) -> None:
     """Publish it and tell the host. Raises SessionNotFound, NotSoNow or StartsInThePast."""
     with transaction() as db:
-        row, order, _item = _locked(db, slug)
-        _move(db, row.id, ReviewState.APPROVED, None)
-        audit.record(db, actor, "listing_approved", "club_session", row.id)
+        row = _locked(db, slug)
+        if row.status not in (SessionStatus.DRAFT, SessionStatus.PUBLISHED):
+            raise NotSoNow
+        if not listing_reviews.approve(db, row.id, actor):
+            raise NotSoNow
         if row.status is SessionStatus.DRAFT:
-            club_session_actions.publish_one(db, club_sessions.locked(db, slug), actor)
-        if order is not None:
-            letters.owe_order_letter(db, "listing_published", order.id, key=f"approved:{order.id}")
+            club_session_actions.publish_one(db, row, actor)
 
 
 @retried
@@ -46,49 +52,35 @@ def reject(slug: str, reason: str, actor: str) -> int:
     if not reason.strip():
         raise InvalidInput("reason", words("Enter a reason: the host reads it."))
     with transaction() as db:
-        row, order, item = _locked(db, slug)
-        if row.status is not SessionStatus.DRAFT:
+        row = _locked(db, slug)
+        if row.status not in (SessionStatus.DRAFT, SessionStatus.CANCELLED):
             raise NotSoNow
-        _move(db, row.id, ReviewState.REJECTED, reason)
-        owed = 0
-        if order is not None and item is not None:
-            owed = paying_back.owe_for_line(db, item, item.unit_amount_cents * item.quantity, "listing_rejected", actor)
-            more = {"reason": reason}
-            letters.owe_order_letter(db, "listing_rejected", order.id, key=str(order.id), refund_cents=owed or None, more=more)
-        audit.record(db, actor, "listing_rejected", "club_session", row.id, reason=reason, cents=owed)
+        cancelled = row.status is SessionStatus.CANCELLED
+        owed = listing_reviews.reject(db, row.id, reason, actor, cancelled=cancelled)
+        if owed is None:
+            raise NotSoNow
         return owed
 
 
-def _move(db: Session, club_session_id: int, to: ReviewState, reason: str | None) -> None:
-    waiting = update(Listing).where(Listing.club_session_id == club_session_id, Listing.review == ReviewState.WAITING)
-    moved = db.execute(waiting.values(review=to, review_reason=reason).returning(Listing.club_session_id))
-    if moved.first() is None:
-        raise NotSoNow
-
-
-def _locked(db: Session, slug: str) -> tuple[ClubSession, Order | None, OrderItem | None]:
-    """The session with the order and the line that paid for its listing, the order locked first."""
-    paid = (
-        select(OrderItem)
-        .join(ListingPurchase, ListingPurchase.order_item_id == OrderItem.id)
-        .join(ClubSession, ClubSession.id == ListingPurchase.club_session_id)
-        .where(ClubSession.slug == slug, ListingPurchase.paid_at.is_not(None), ListingPurchase.refunded_at.is_(None))
-    )
-    item = db.execute(paid.order_by(OrderItem.id.desc()).limit(1)).scalar_one_or_none()
-    order = orders.lock(db, item.order_id) if item is not None else None
-    statement = select(ClubSession).where(ClubSession.slug == slug).with_for_update(key_share=True)
-    club_session = db.execute(statement.execution_options(populate_existing=True)).scalar_one_or_none()
-    if club_session is None:
-        raise SessionNotFound
-    return club_session, order, item
+def _locked(db: Session, slug: str) -> Row[Any]:
+    """The session, locked after the orders of its listing."""
+    listing_reviews.lock_orders(db, ClubSession.slug == slug)
+    return club_sessions.locked(db, slug)
 
 
 def reject_begun() -> int:
-    """Give the fee back for what nobody looked at before it began; how many. The worker's scan."""
-    slugs = due.found(_BEGUN, now=clock.now())
-    for slug in slugs:
-        try:
-            reject(slug, gettext("The session began before the committee had looked at it."), audit.WORKER)
-        except Refusal:
-            current_app.logger.warning("listing of %s was decided meanwhile", slug)
-    return len(slugs)
+    """Give the fee back for what nobody looked at before it began or was cancelled; how many. The worker's scan."""
+    return sum(_reject_late(row) for row in due.rows(_TOO_LATE, now=clock.now()))
+
+
+def _reject_late(row: Row[Any]) -> bool:
+    if row.status is SessionStatus.CANCELLED:
+        reason = (row.cancel_reason or "").strip() or gettext("The session was cancelled.")
+    else:
+        reason = gettext("The session began before the committee had looked at it.")
+    try:
+        reject(row.slug, reason, audit.WORKER)
+    except Refusal:
+        current_app.logger.warning("listing of %s was decided meanwhile", row.slug)
+        return False
+    return True

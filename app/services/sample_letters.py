@@ -126,6 +126,12 @@ def _listing(**more: Any) -> list[Facts]:
     return [_order(_item("Listing of “Pottery”", 1, PRICE_CENTS, link=link), **more)]
 
 
+def _listing_rejected() -> list[Facts]:
+    """Kept as a draft, and cancelled for good."""
+    said = {"reason": "The hall is taken that day.", "refund": {"amount_cents": PRICE_CENTS}}
+    return [fact for cancelled in (False, True) for fact in _listing(cancelled=cancelled, **said)]
+
+
 def _co_host() -> Facts:
     host = {"name": "", "host": "Mere Tūhoe", "title": "Pottery", "url": _link("/host/invitations")}
     return {"site_name": current_settings().site_name, **host}
@@ -252,7 +258,7 @@ _SAMPLES: dict[str, Callable[[], list[Facts]]] = {
     "membership_ending": _membership_ending,
     "listing_published": _listing,
     "listing_in_review": _listing,
-    "listing_rejected": lambda: _listing(reason="The hall is taken that day.", refund={"amount_cents": PRICE_CENTS}),
+    "listing_rejected": _listing_rejected,
     "co_host": lambda: [_co_host()],
     "membership_by_staff": _membership_by_staff,
     "student_prices": _account("approved", "withdrawn"),

@@ -24,7 +24,7 @@ from ..rules import repeating
 from ..rules.refusals import InvalidInput, Refusal, SessionNotFound, words
 from ..rules.statuses import SessionStatus
 from ..transaction import retried, transaction
-from . import club_sessions
+from . import club_sessions, listing_reviews
 from .club_session_fields import TIMES, ClubSessionFields, FieldsRefused
 from .club_sessions import ChangedMeanwhile
 
@@ -82,6 +82,7 @@ def edit_following(slug: str, fields: ClubSessionFields, actor: str, *, seen: st
     what cannot be done to several, and ChangedMeanwhile when it is no longer what was ``seen`` or confirmed.
     """
     with transaction() as db:
+        listing_reviews.lock_orders(db, _C.slug == slug)  # its followers keep their status: theirs stay as they are
         rows = db.execute(_wanted(db, slug).order_by(_C.id).with_for_update(key_share=True)).all()
         planned = _plan(db, rows, slug, fields, seen)
         if planned.fingerprint != confirmed:

@@ -19,7 +19,19 @@ from ..models import ClubSession, Order, Registration
 from ..rules.refusals import InvalidInput, SessionNotFound, words
 from ..rules.statuses import ACTIVE, SESSION_MOVES, TAKEN, UNDECIDED, OrderStatus, RegistrationStatus, SessionStatus, sources
 from ..transaction import end_read, retried, transaction
-from . import audit, bookings, calendars, difference_item, due, letters, order_ends, paying_back, places, waitlist
+from . import (
+    audit,
+    bookings,
+    calendars,
+    difference_item,
+    due,
+    letters,
+    listing_reviews,
+    order_ends,
+    paying_back,
+    places,
+    waitlist,
+)
 from .writes import changed
 
 BATCH = 200
@@ -39,8 +51,12 @@ _FREE = select(ClubSession.id).where(
 
 @retried
 def cancel_session(slug: str, actor: str, reason: str) -> None:
-    """Cancel a club session: from now on nobody gets in, and the worker tells and refunds everybody. Raises SessionNotFound."""
+    """Cancel a club session: from now on nobody gets in, and the worker tells and refunds everybody. Raises SessionNotFound.
+
+    A host who waited for the committee gets the fee back, as for any listing that it does not publish.
+    """
     with transaction() as db:
+        listing_reviews.lock_orders(db, ClubSession.slug == slug)
         wanted = select(ClubSession.id, ClubSession.status).where(ClubSession.slug == slug)
         row = db.execute(wanted.with_for_update(key_share=True)).first()
         if row is None:
@@ -55,6 +71,7 @@ def cancel_session(slug: str, actor: str, reason: str) -> None:
         if not changed(db, update(ClubSession).where(ClubSession.id == row.id, allowed).values(values)):
             raise InvalidInput(None, words("This session is over or cancelled already."))
         audit.record(db, actor, "cancelled", "club_session", row.id, reason=reason)
+        listing_reviews.reject(db, row.id, reason, actor, cancelled=True)
 
 
 def wind_up() -> int:
