@@ -44,6 +44,8 @@ class Ending:
     to_tell: int
     sent_back_cents: int
     """What went back because of it, or is on its way."""
+    hosted: bool
+    """It has a host, who is told and may have paid for the listing."""
 
     @property
     def may_cancel(self) -> bool:
@@ -86,6 +88,7 @@ def of_session(slug: str) -> Ending | None:
         told=int(row.told),
         to_tell=int(row.to_tell),
         sent_back_cents=int(row.sent_back),
+        hosted=c.host_user_id is not None,
     )
 
 

@@ -132,6 +132,15 @@ def _listing_rejected() -> list[Facts]:
     return [fact for cancelled in (False, True) for fact in _listing(cancelled=cancelled, **said)]
 
 
+def _hosted_cancelled() -> list[Facts]:
+    """To the host whose fee is kept, with an address to write to and without, of a draft, and to who helps."""
+    about = {"site_name": current_settings().site_name, "url": _link("/host"), "session": _session(title="Pottery")}
+    said = about | {"name": "Mere Tūhoe", "reason": "The hall is taken that day.", "ask": "", "published": True, "fee_kept": True}
+    draft, helper = {"published": False, "fee_kept": False}, {"fee_kept": False}
+    to_host = [{**said, "hosts": True, **more} for more in ({"ask": "treasurer@club.example"}, {}, draft)]
+    return [*to_host, {**said, "hosts": False, **helper}]
+
+
 def _co_host() -> Facts:
     host = {"name": "", "host": "Mere Tūhoe", "title": "Pottery", "url": _link("/host/invitations")}
     return {"site_name": current_settings().site_name, **host}
@@ -259,6 +268,7 @@ _SAMPLES: dict[str, Callable[[], list[Facts]]] = {
     "listing_published": _listing,
     "listing_in_review": _listing,
     "listing_rejected": _listing_rejected,
+    "hosted_cancelled": _hosted_cancelled,
     "co_host": lambda: [_co_host()],
     "membership_by_staff": _membership_by_staff,
     "student_prices": _account("approved", "withdrawn"),

@@ -25,6 +25,7 @@ from . import (
     calendars,
     difference_item,
     due,
+    host_letters,
     letters,
     listing_reviews,
     order_ends,
@@ -53,7 +54,7 @@ _FREE = select(ClubSession.id).where(
 def cancel_session(slug: str, actor: str, reason: str) -> None:
     """Cancel a club session: from now on nobody gets in, and the worker tells and refunds everybody. Raises SessionNotFound.
 
-    A host who waited for the committee gets the fee back, as for any listing that it does not publish.
+    Its hosts are told here. A host who waited for the committee gets the fee back, as for any listing that it does not publish.
     """
     with transaction() as db:
         listing_reviews.lock_orders(db, ClubSession.slug == slug)
@@ -71,7 +72,8 @@ def cancel_session(slug: str, actor: str, reason: str) -> None:
         if not changed(db, update(ClubSession).where(ClubSession.id == row.id, allowed).values(values)):
             raise InvalidInput(None, words("This session is over or cancelled already."))
         audit.record(db, actor, "cancelled", "club_session", row.id, reason=reason)
-        listing_reviews.reject(db, row.id, reason, actor, cancelled=True)
+        in_review = listing_reviews.reject(db, row.id, reason, actor, cancelled=True) is not None
+        host_letters.owe_cancelled(db, row.id, reason, actor, was=row.status, host_knows=in_review)
 
 
 def wind_up() -> int:

@@ -13,7 +13,7 @@ from app.models import ClubSession, HostRole, Listing, Order, OutgoingEmail, Reg
 from app.rules.statuses import Role
 from app.services import host_roles
 from tests.support.booking import begin, mails, payments_of, work
-from tests.support.factories import PASSWORD, make_user
+from tests.support.factories import PASSWORD, make_club_session, make_user
 from tests.support.hosting import begin_listing, make_draft
 from tests.support.pages import Page, PageClient
 from tests.support.queries import recorded
@@ -181,3 +181,20 @@ def test_mails_of_hosting_can_be_read(host: User, reviewed: None, stripe_simulat
     work()
     mail = the(OutgoingEmail, template="listing_in_review")
     assert mails() == ["listing_in_review"] and "NZ$12.00" in (mail.text_body or "") and "/host/pottery" in (mail.text_body or "")
+
+
+def test_desk_reads_what_becomes_of_the_host_and_the_fee_before_it_cancels(
+    pages: PageClient, host: User, reviewed: None, stripe_simulator: StripeSimulator
+) -> None:
+    published(host, stripe_simulator)
+    make_club_session(slug="badminton")
+    sign_in(pages, Role.STAFF)
+    assert "Its host and those who help are told too" not in pages.get("/admin/sessions/badminton/cancel").text
+    pages.get("/admin/sessions/pottery/cancel")
+    page = pages.submit("/cancel", button="Continue", reason="The hall is closed.")
+    assert "Its host and those who help are told too" in page.text and "its listing fee goes back" in page.text
+    assert "The session is cancelled." in pages.submit("/cancel", button="Cancel the session").text
+    assert "Pottery" not in pages.get("/admin/listings").text
+    become(pages, host.email)
+    assert "Cancelled" in pages.get("/host/pottery").text
+    assert mails() == ["listing_in_review", "listing_rejected"]

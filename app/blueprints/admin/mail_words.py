@@ -39,6 +39,7 @@ OCCASIONS = {
     "listing_published": _("A host’s session is published: paid for, or approved or published by you"),
     "listing_in_review": _("A host has paid for a session that you look at first"),
     "listing_rejected": _("You reject a host’s session, or cancel it before you have looked at it"),
+    "hosted_cancelled": _("You cancel a host’s session; to the host and those who help"),
     "co_host": _("A host asks somebody to help"),
     "membership_ending": _("A membership ends in 30 days, and again in 7"),
     "membership_by_staff": _("You give somebody a membership, change its last day or end it"),
