@@ -12,6 +12,7 @@ from .desk_steps import (
     checks_out_a_basket,
     course,
     goes_on_with_the_difference,
+    hosts_what_the_committee_looks_at,
     joins,
     plan,
     staff_add,
@@ -105,6 +106,11 @@ DESK_FLOWS: dict[str, Flow] = {
         [staff_give_the_course_back("ana"), buys_the_course("bo"), pays("bo"), works, delivers, works],
         {"ana": ("paid", "", 0), "bo": COURSE}, {"ana": {COURSE}, "bo": {NOTHING, UNPAID_COURSE}},
         [course, buys_the_course("ana"), pays("ana"), delivers, works],
+    ),
+    "hosted-session-is-cancelled-in-review": Flow(
+        [staff_cancel_the_other_session, works, works],
+        {"ana": ("paid", "", 0)}, {"ana": {("paid", "", 1200)}},
+        [hosts_what_the_committee_looks_at("ana"), pays("ana"), delivers, works],
     ),
     "session-of-one-who-paid-a-difference-is-cancelled": Flow(
         [staff_cancel_the_other_session, works, works], {"ana": CANCELLED}, {"ana": {MORE}}, MOVED,

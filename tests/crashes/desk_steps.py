@@ -5,6 +5,7 @@ Whoever got no answer sends the same form again: its one-time key is the same.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from app.models import Case, ClubSession, Order, OrderItem, Product, Registration
@@ -28,6 +29,7 @@ from app.services.differences import Settlement, Settling
 from app.services.items import Buyer, Wanted
 from app.services.memberships import Joiner
 from tests.support.factories import make_club_session, make_plan
+from tests.support.hosting import begin_listing, make_draft, make_host
 from tests.support.rows import all_of, the
 from tests.support.shop import make_course
 
@@ -118,6 +120,19 @@ def staff_add(who: str, how: adding.How) -> Step:
 
 def staff_cancel_the_other_session(world: World) -> None:
     winding_up.cancel_session(_other(world).slug, STAFF, "The hall is closed.")
+
+
+def hosts_what_the_committee_looks_at(who: str) -> Step:
+    """A session of their own, as far as the payment page for its fee of NZ$12.00."""
+
+    def step(world: World) -> None:
+        world.app.extensions["muster_settings"] = replace(world.app.extensions["muster_settings"], listing_review=True)
+        host = make_host(email=f"{who}@example.org")
+        draft = make_draft(host)
+        world.memory["other"] = draft.id
+        begin_listing(host, draft)
+
+    return step
 
 
 def joins(who: str) -> Step:

@@ -5,7 +5,7 @@ Called by the crash matrix' world; reads our own rows alone.
 
 from __future__ import annotations
 
-from app.models import Membership, Order, OrderItem, Payment, ProductPurchase, Refund, Registration
+from app.models import ListingPurchase, Membership, Order, OrderItem, Payment, ProductPurchase, Refund, Registration
 from tests.support.rows import all_of, the
 
 
@@ -44,10 +44,9 @@ def bought_cents(order: Order) -> int:
         back = sum(gone.get(item.id, 0) for item in all_of(OrderItem, registration_id=registration.id))
         bought += max(0, registration.amount_paid_cents - back)
     for item in all_of(OrderItem, order_id=order.id):
-        had = all_of(Membership, order_item_id=item.id) or any(
-            purchase.granted_at is not None for purchase in all_of(ProductPurchase, order_item_id=item.id)
-        )
-        if had:
+        granted = [purchase.granted_at for purchase in all_of(ProductPurchase, order_item_id=item.id)]
+        listed = [purchase.paid_at for purchase in all_of(ListingPurchase, order_item_id=item.id)]
+        if all_of(Membership, order_item_id=item.id) or any([*granted, *listed]):
             bought += item.unit_amount_cents * item.quantity - gone.get(item.id, 0)
     return bought
 
