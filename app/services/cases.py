@@ -15,9 +15,10 @@ from .writes import changed, insert_once
 
 def open_case(
     db: Session, key: str, kind: str, *, order_id: int | None = None, payment_id: int | None = None, **detail: object
-) -> None:
-    """Put a case on the staff's desk, once for each ``key``."""
-    insert_once(db, Case, Case.dedupe_key, dedupe_key=key, kind=kind, order_id=order_id, payment_id=payment_id, detail=detail)
+) -> bool:
+    """Put a case on the staff's desk, once for each ``key``; False when it was there, open or closed."""
+    values = {"kind": kind, "order_id": order_id, "payment_id": payment_id, "detail": detail}
+    return insert_once(db, Case, Case.dedupe_key, dedupe_key=key, **values)
 
 
 def close_by_key(db: Session, key: str, resolution: str) -> None:

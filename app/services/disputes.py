@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from ..integrations.payments import Dispute
-from ..models import Case, LedgerEntry, OrderItem, Payment, Registration
+from ..models import Case, LedgerEntry, Order, OrderItem, Payment, Registration
 from ..rules.statuses import ENDED as ENDED_BOOKINGS
 from . import audit, cases, ledger, paying_back
 
@@ -15,20 +15,26 @@ ENDED = ("won", "lost")
 
 def record(db: Session, dispute: Dispute, actor: str) -> None:
     """Book what the dispute holds back, or what comes back when it is won; open a case when it opens and when it is lost, and
-    when it is won after something was given up for which nothing could go back."""
+    when it is won after something was given up for which nothing could go back.
+
+    Stripe tells the same several times over, in any order, and a bank's question that becomes a dispute keeps its id: only what
+    is new does anything.
+    """
     if dispute.payment_intent_id is None:
         return
     payment = db.execute(select(Payment).where(Payment.payment_intent_id == dispute.payment_intent_id)).scalar_one_or_none()
     if payment is None or dispute.status.startswith("warning_"):  # a bank's question: no money has moved
         return
+    db.execute(select(Order.id).where(Order.id == payment.order_id).with_for_update())  # two of its messages take turns
     if dispute.status not in ENDED and _decided(db, dispute.id):  # told late: the end was known before the beginning
         return
     key, cents, currency = f"dispute:{dispute.id}", dispute.amount_cents, dispute.currency
-    ledger.book(db, f"{key}:held", ledger.DISPUTES, ledger.CLEARING, cents, currency, payment_id=payment.id)
+    news = ledger.book(db, f"{key}:held", ledger.DISPUTES, ledger.CLEARING, cents, currency, payment_id=payment.id)
     if dispute.status == "won":
-        ledger.book(db, f"{key}:won", ledger.CLEARING, ledger.DISPUTES, cents, currency, payment_id=payment.id)
+        back = ledger.book(db, f"{key}:won", ledger.CLEARING, ledger.DISPUTES, cents, currency, payment_id=payment.id)
+        news |= back
         cases.close_by_key(db, key, "won")
-        if _gave_nothing_back(db, payment, f"{key}:held"):
+        if back and _gave_nothing_back(db, payment, f"{key}:held"):
             cases.open_case(
                 db, f"{key}:won", "dispute_won", order_id=payment.order_id, payment_id=payment.id, dispute=dispute.id, cents=cents
             )
@@ -37,7 +43,10 @@ def record(db: Session, dispute: Dispute, actor: str) -> None:
     kinds = {"won": None, "lost": "dispute_lost"}
     if kind := kinds.get(dispute.status, "dispute_opened"):
         name = key if kind == "dispute_opened" else f"{key}:lost"
-        cases.open_case(db, name, kind, order_id=payment.order_id, payment_id=payment.id, dispute=dispute.id, cents=cents)
+        it = {"order_id": payment.order_id, "payment_id": payment.id}
+        news |= cases.open_case(db, name, kind, **it, dispute=dispute.id, cents=cents)
+    if not news:
+        return
     db.execute(_HELD, {"payment_id": payment.id})
     audit.record(db, actor, f"dispute_{dispute.status}", "order", payment.order_id, payment=payment.id, cents=cents)
 

@@ -40,11 +40,11 @@ def book(
     payment_id: int | None = None,
     refund_id: int | None = None,
     club_session_id: int | None = None,
-) -> None:
-    """Move ``cents`` from ``credit`` to ``debit`` once: the same ``key`` booked again does nothing. 0 is not booked."""
+) -> bool:
+    """Move ``cents`` from ``credit`` to ``debit`` once; False when this ``key`` was booked before. 0 is not booked."""
     if cents == 0:
-        return
-    insert_once(
+        return False
+    return insert_once(
         db,
         LedgerEntry,
         LedgerEntry.entry_key,

@@ -37,6 +37,9 @@ HANDLED = (
     "refund.updated",
     "refund.failed",
     "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
     "charge.dispute.closed",
 )
 """What the webhook endpoint at Stripe should be subscribed to."""
@@ -101,7 +104,13 @@ def _act(db: Session, event: Event) -> None:
             _checkout(db, event)
         case "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated":
             _refund(db, event)
-        case "charge.dispute.created" | "charge.dispute.closed":
+        case (
+            "charge.dispute.created"
+            | "charge.dispute.updated"
+            | "charge.dispute.funds_withdrawn"
+            | "charge.dispute.funds_reinstated"
+            | "charge.dispute.closed"
+        ):
             _dispute(db, event)
 
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from app.models import AuditEntry, Case, Refund, StripeEvent
-from app.rules.statuses import RefundStatus
+from app.rules.statuses import RefundPolicy, RefundStatus
 from app.services import cancelling, health_check, reconciling
 from tests.support.booking import balances, begin, event, payments_of, receive, states, work
 from tests.support.clock import FakeClock
@@ -68,15 +68,15 @@ def test_lost_dispute_stays_gone_and_staff_are_told(app: Flask, stripe_simulator
 
 @pytest.mark.databases("sqlite")
 @pytest.mark.parametrize("verdict", ["won", "lost"])
-@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+@pytest.mark.parametrize("order", list(permutations(range(4))), ids=str)
 def test_any_order_of_the_same_events_ends_in_the_same_state(
     app: Flask, stripe_simulator: Any, paid: str, verdict: str, order: tuple[int, ...]
 ) -> None:
-    """Opened, decided, and the decision once more under another id."""
+    """Opened, evidence handed in, decided, and the decision once more under another id."""
     control = stripe_simulator.control
     dispute = control.dispute(payments_of(paid)[0].payment_intent_id)
     decided = control.close_dispute(dispute["id"], verdict)
-    kinds = (("created", dispute), ("closed", decided), ("closed", decided))
+    kinds = (("created", dispute), ("updated", dispute | {"status": "under_review"}), ("closed", decided), ("closed", decided))
     told = [event(f"charge.dispute.{kind}", thing) for kind, thing in kinds]
     for number in order:
         receive(told[number])
@@ -93,6 +93,49 @@ def test_banks_mere_question_moves_no_money(app: Flask, stripe_simulator: Any, p
     receive(event("charge.dispute.created", asked | {"status": "warning_needs_response"}))
     receive(event("charge.dispute.closed", asked | {"status": "warning_closed"}))
     assert balances() == {"stripe:clearing": 1200, "revenue:registration": -1200} and count_of(Case) == 0
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize("told_by", ["updated", "funds_withdrawn"])
+def test_banks_question_that_becomes_a_dispute_is_noticed_at_once(
+    app: Flask, stripe_simulator: Any, paid: str, told_by: str
+) -> None:
+    """It keeps its id, and Stripe announces it by no second `created`."""
+    intent = payments_of(paid)[0].payment_intent_id
+    asked = {"id": "dp_asked", "object": "dispute", "payment_intent": intent, "amount": 1200, "currency": "nzd"}
+    receive(event("charge.dispute.created", asked | {"status": "warning_needs_response"}))
+    receive(event(f"charge.dispute.{told_by}", asked | {"status": "needs_response"}))
+    assert balances() == {"disputes": 1200, "revenue:registration": -1200}
+    assert the(Case).kind == "dispute_opened"
+    receive(event("charge.dispute.updated", asked | {"status": "warning_under_review"}))
+    assert payments_of(paid)[0].disputed_cents == 1200, "told late, the question takes nothing back"
+    assert cancelling.cancel_order(paid) == 0, "what the bank holds goes back no second time"
+
+
+def test_each_step_of_a_dispute_is_on_the_record_once(app: Flask, stripe_simulator: Any, paid: str) -> None:
+    """Stripe tells each of them by several messages."""
+    dispute = opened(stripe_simulator, paid)
+    stripe_simulator.control.close_dispute(dispute, "won")
+    stripe_simulator.deliver()
+    for kind in ("created", "updated", "funds_withdrawn", "funds_reinstated", "closed"):
+        assert count_of(StripeEvent, type=f"charge.dispute.{kind}") == (kind != "updated")
+    steps = [entry.action for entry in all_of(AuditEntry) if entry.action.startswith("dispute_")]
+    assert steps == ["dispute_needs_response", "dispute_won"]
+
+
+def test_repeat_of_a_won_dispute_does_not_look_again_at_what_was_given_up_since(
+    app: Flask, clock: FakeClock, stripe_simulator: Any
+) -> None:
+    token = begin(make_club_session(refund_policy=RefundPolicy.FEE_KEPT, refund_fee_cents=500))
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    dispute = stripe_simulator.control.dispute(payments_of(token)[0].payment_intent_id)
+    won = stripe_simulator.control.close_dispute(dispute["id"], "won")
+    stripe_simulator.deliver()
+    clock.advance(minutes=1)
+    assert cancelling.cancel_order(token) == 700
+    receive(event("charge.dispute.closed", won))
+    assert [case.kind for case in all_of(Case) if case.closed_at is None] == []
 
 
 @pytest.mark.databases("sqlite")
