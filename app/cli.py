@@ -91,6 +91,9 @@ def reconcile() -> None:
         click.echo(f"✗ Stripe could not be reached: {report.unreachable}. Nothing is lost; run this again.")
     else:
         click.echo(f"Stripe's lines sum to {report.stripe_cents}, the books to {report.ledger_cents}.")
+        for currency, (there, here) in sorted(report.sums.items()):
+            if currency != current_settings().currency:
+                click.echo(f"In {currency}: Stripe's lines sum to {there}, the books to {here}.")
     if report.failed:
         click.echo(f"✗ {report.failed} things could not be mended because of an error: see the log.")
     for line in open_cases.lines():

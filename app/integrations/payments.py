@@ -90,7 +90,11 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One line of the provider's own books. ``net_cents`` is signed and after ``fee_cents``; ``created_at`` in epoch seconds."""
+    """One line of the provider's own books. ``net_cents`` is signed and after ``fee_cents``; ``created_at`` in epoch seconds.
+
+    A ``fee_cents`` below 0 is a fee given back. ``source_cents`` is what the charge, refund or dispute itself is of, unsigned and
+    in its own currency: another one than the line's where the provider converts.
+    """
 
     id: str
     kind: str
@@ -100,6 +104,8 @@ class Movement:
     payment_intent_id: str | None
     ours: bool
     created_at: int
+    source_cents: int = 0
+    source_currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)

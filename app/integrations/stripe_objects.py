@@ -91,6 +91,8 @@ def movement_from(t: Mapping[str, Any]) -> Movement:
             payment_intent_id=intent["id"] if isinstance(intent, dict) else intent,
             ours=METADATA_MARK in (source.get("metadata") or {}),
             created_at=int(t["created"]),
+            source_cents=source.get("amount") or 0,
+            source_currency=(source.get("currency") or "").upper(),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise GatewayUnknown(f"an answer that is no balance transaction: {type(error).__name__}") from error

@@ -14,7 +14,10 @@ from .columns import CreatedAt, Id, Json
 
 
 class Reconciliation(Base):
-    """``difference_cents`` is Stripe's balance movements less our clearing account, over everything that is ours."""
+    """Stripe's balance movements and our clearing account, over everything that is ours in the site's currency.
+
+    ``difference_cents`` is the largest difference in any currency: 0 only when all are equal.
+    """
 
     __tablename__ = "reconciliations"
 

@@ -212,7 +212,7 @@ def _sum_up(books: Books, row: Row[Any]) -> None:
 
 
 def _payments(period: Period) -> Iterable[tuple[str, int]]:
-    came = and_(_L.debit_account == CLEARING, _L.credit_account != DISPUTES, _L.refund_id.is_(None))
+    came = and_(_L.debit_account == CLEARING, _L.credit_account.not_in([DISPUTES, FEES]), _L.refund_id.is_(None))
     counted = select(_L.currency, func.count(_L.payment_id.distinct())).where(came, _within(period)).group_by(_L.currency)
     return [(currency, int(number)) for currency, number in db.session.execute(counted)]
 

@@ -181,7 +181,7 @@ def _cost(
 
 def _parts(period: Period) -> Select[Any]:
     """What each payment with a cost in the period bought: each part, the sum up to it, and the whole."""
-    costly = select(_L.payment_id).where(or_(_L.debit_account.in_([FEES, DISPUTES]), _L.credit_account == DISPUTES))
+    costly = select(_L.payment_id).where(or_(*(column.in_([FEES, DISPUTES]) for column in (_L.debit_account, _L.credit_account))))
     bought = (
         select(_L.payment_id, _L.credit_account.label("account"), _L.club_session_id, func.sum(_L.amount_cents).label("cents"))
         .where(_L.credit_account.startswith(REVENUE), _L.payment_id.in_(costly.where(_within(period))))

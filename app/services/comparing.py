@@ -15,7 +15,7 @@ from ..models import ComparisonRequest
 from ..rules.statuses import ComparisonOutcome
 from ..transaction import retried, transaction
 from . import audit, due, reconciling
-from .reconciling import Report
+from .holding_against import Report
 from .writes import changed
 
 JOB = "compare_books"

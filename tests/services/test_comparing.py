@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from app.models import AuditEntry, ComparisonRequest, Payment, Reconciliation
 from app.services import comparing, reconciling
+from app.services.holding_against import Report
 from app.transaction import transaction
 from tests.support.booking import at_once, begin, do_not_pause, work
 from tests.support.clock import FakeClock
@@ -78,7 +79,7 @@ def test_what_died_with_its_worker_is_run_again_after_its_lease(app: Flask, stri
 def test_error_of_ours_ends_the_request_and_is_named(
     app: Flask, stripe_simulator: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken() -> reconciling.Report:
+    def broken() -> Report:
         raise RuntimeError("broken")
 
     monkeypatch.setattr(reconciling, "reconcile", broken)

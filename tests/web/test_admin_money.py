@@ -229,6 +229,7 @@ KINDS: list[tuple[str, bool, Callable[[], dict[str, object]], str, str]] = [
     ("unknown_payment", False, lambda: {"checkout": "cs_test_1", "reference": "K7M4QX", "cents": 1200, "currency": "NZD",
      "payment_intent": "pi_1"}, "names an order we do not have", "close"),
     ("books_differ", True, lambda: {"stripe_cents": 1100, "ledger_cents": 1200}, "Stripe’s books say NZ$11.00 and ours", "close"),
+    ("currency_converted", False, lambda: {"currency": "AUD", "into": "NZD"}, "turns payments in AUD into NZD", "close"),
     ("dispute_opened", True, lambda: {"dispute": "dp_1", "cents": 1200}, "asked their bank to take NZ$12.00 back", "close"),
     ("dispute_lost", True, lambda: {"dispute": "dp_1", "cents": 1200}, "NZ$12.00 is gone", "close"),
     ("dispute_won", True, lambda: {"dispute": "dp_1", "cents": 1200}, "NZ$12.00 is here again", "close"),

@@ -176,6 +176,7 @@ CASES = {
     "refund_unattributed": _("A refund made at Stripe, for part of an order"),
     "unknown_payment": _("A payment for an order we do not know"),
     "books_differ": _("Our books and Stripe’s differ"),
+    "currency_converted": _("Stripe keeps payments in another currency"),
     "dispute_opened": _("A cardholder disputes a payment"),
     "dispute_lost": _("A dispute was lost"),
     "dispute_won": _("A dispute was won, and money may be owed"),
