@@ -101,12 +101,14 @@ class MoneyField(StringField):
             raise ValidationError(_("Enter an amount of money, like 12.00")) from None
         except ValueError:
             raise ValidationError(
-                _("Enter an amount with no more than %(digits)s digits after the point", digits=money.exponent(currency))
+                _("Enter an amount with no more than %(digits)s digits after the point", digits=digits)
+                if (digits := money.digits(currency))
+                else _("Enter a whole amount, with nothing after the point")
             ) from None
 
 
 def _minor_units(typed: str, currency: str) -> int:
-    """Raises NumberFormatError for what is no amount, ValueError for one that is finer than the currency's smallest coin."""
+    """Raises NumberFormatError for what is no amount, ValueError for one that is finer than what can be paid."""
     match = AMOUNT.fullmatch(typed)
     if match is None or len(match[1]) > 15:
         raise NumberFormatError("no amount")

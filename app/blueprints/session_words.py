@@ -82,7 +82,7 @@ def price_words(field: str, amounts: Mapping[str, int | None], currency: str) ->
     if cents is None:
         return gettext("Enter the early price that ends then, or leave its date and time empty")
     if cents and not money.chargeable(cents, currency):
-        least = money_words(money.MINIMUM_CHARGE.get(currency, 1), currency)
+        least = money_words(money.least(currency), currency)
         return gettext("Enter %(least)s or more, or nothing if it is free: less cannot be paid by card", least=least)
     usual = next((amounts[other] for other in CHEAPER.get(field, ()) if amounts[other] is not None), None)
     if cents > (usual or 0) and field in CHEAPER:

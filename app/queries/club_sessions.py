@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, or_, select
 
 from ..extensions import db
 from ..models import ClubSession
-from ..rules import capacity, pricing, refunds
+from ..rules import capacity, money, pricing, refunds
 from ..rules.statuses import Entry, SessionStatus, WaitlistPayment
 from . import questions, raw_rows
 from .memberships import VISITOR, Standing
@@ -217,7 +217,9 @@ def _view(row: Any, description: str, now: datetime, standing: Standing, *, asks
         window=window,
         waitlist_payment=row.waitlist_payment,
         max_places=row.max_places,
-        refund_terms=refunds.Terms(row.refund_policy, row.refund_until, row.refund_percent, row.refund_fee_cents),
+        refund_terms=refunds.Terms(
+            row.refund_policy, row.refund_until, row.refund_percent, row.refund_fee_cents, money.step(row.currency)
+        ),
         calendar_sequence=row.calendar_sequence,
         updated_at=row.updated_at,
         state=capacity.describe(window, counters, now, is_member=standing.is_member),

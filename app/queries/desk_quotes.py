@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..models import ClubSession, OrderItem, Registration, User
+from ..rules import money
 from ..rules.pricing import Quote, price_of_last, quote
 from . import club_sessions, memberships
 
@@ -43,7 +44,8 @@ def places_difference(
 ) -> int:
     """What so many places cost more than those booked now: added ones at today's price, given up ones at their own."""
     if places < registration.places:
-        return -price_of_last(_unit_prices(item), registration.price_cents, registration.places, registration.places - places)
+        given_up, to = registration.places - places, money.step(club_session.currency)
+        return -price_of_last(_unit_prices(item), registration.price_cents, registration.places, given_up, to)
     before = _for_booking(db, registration, club_session, registration.places, now).total_cents
     return _for_booking(db, registration, club_session, places, now).total_cents - before
 

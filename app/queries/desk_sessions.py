@@ -18,6 +18,7 @@ from sqlalchemy import Row, func, or_, select
 from ..extensions import db
 from ..models import ClubSession, Registration
 from ..rules.capacity import Counters
+from ..rules.money import step
 from ..rules.refunds import Terms
 from ..rules.statuses import Entry, RefundPolicy, RegistrationStatus, SessionStatus, WaitlistPayment
 from . import gone_back
@@ -141,7 +142,8 @@ class SessionRecord:
     @property
     def refund_terms(self) -> Terms:
         """What people read about cancelling."""
-        return Terms(self.refund_policy, self.refund_until, self.refund_percent, self.refund_fee_cents)
+        to = step(self.currency)
+        return Terms(self.refund_policy, self.refund_until, self.refund_percent, self.refund_fee_cents, to)
 
     @property
     def is_free(self) -> bool:

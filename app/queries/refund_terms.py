@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ..models import ClubSession, Registration
-from ..rules import refunds
+from ..rules import money, refunds
 
 
 def of_session(club_session: ClubSession) -> refunds.Terms:
     """The session's own terms, for whoever books now."""
     c = club_session
-    return refunds.Terms(c.refund_policy, c.refund_until, c.refund_percent, c.refund_fee_cents)
+    return refunds.Terms(c.refund_policy, c.refund_until, c.refund_percent, c.refund_fee_cents, money.step(c.currency))
 
 
 def of_booking(club_session: ClubSession, registration: Registration) -> refunds.Terms:

@@ -130,22 +130,26 @@ def check_expected(
         raise PriceChanged(unit_cents=quoted.unit_cents, currency=quoted.currency)
 
 
-def price_of_last(unit_cents: list[int], total_cents: int, places: int, given_up: int) -> int:
-    """What the last ``given_up`` of ``places`` places cost: guests' while the booking is as it was sold, else their share."""
+def price_of_last(unit_cents: list[int], total_cents: int, places: int, given_up: int, step: int = 1) -> int:
+    """What the last ``given_up`` of ``places`` places cost: guests' while the booking is as it was sold, else their share.
+
+    A share is rounded down to a multiple of ``step``, the currency's; the rest stays with the places that are kept.
+    """
     if len(unit_cents) == places and sum(unit_cents) == total_cents:
         return sum(unit_cents[places - given_up :])
-    return total_cents * given_up // places
+    return total_cents if given_up == places else total_cents * given_up // places // step * step
 
 
-def shared_out(cents: int, prices: Sequence[int]) -> list[int]:
-    """``cents`` off pieces at these prices, in proportion: each share is exact to a minor unit, and together they are ``cents``.
+def shared_out(cents: int, prices: Sequence[int], step: int = 1) -> list[int]:
+    """``cents`` off pieces at these prices, in proportion: each share is exact to ``step``, and together they are ``cents``.
 
     No piece has more taken off than it costs while ``cents`` is no more than all cost together.
     """
     total, before, gone, shares = sum(prices), 0, 0, []
+    step = 1 if any(amount % step for amount in (cents, *prices)) else step  # made before there was a step
     for price in prices:
         before += price
-        upto = cents * before // total if total else 0
+        upto = cents * before // total // step * step if total else 0
         shares.append(upto - gone)
         gone = upto
     return shares

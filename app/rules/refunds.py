@@ -14,12 +14,16 @@ LONGEST_REST = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a club session gives back to somebody who cancels up to ``until``. ``fee_cents`` is kept once a booking."""
+    """What a club session gives back to somebody who cancels up to ``until``. ``fee_cents`` is kept once a booking.
+
+    What goes back under them is a multiple of ``step``, the currency's.
+    """
 
     policy: RefundPolicy
     until: datetime | None
     percent: int = 100
     fee_cents: int = 0
+    step: int = 1
 
     def back_cents(self, paid_cents: int) -> int:
         """What goes back of this payment under the policy, in minor units; 0 to ``paid_cents``."""
@@ -27,7 +31,7 @@ class Terms:
             case RefundPolicy.FULL:
                 return paid_cents
             case RefundPolicy.PERCENTAGE:
-                return percentage(paid_cents, self.percent)
+                return min(paid_cents, percentage(paid_cents, self.percent, self.step))
             case RefundPolicy.FEE_KEPT:
                 return max(0, paid_cents - self.fee_cents)
         return 0

@@ -1,7 +1,8 @@
 """What a code takes off which lines of an order. Pure; called by the vouchers service, which finds the code and counts its uses.
 
-One rule of rounding: a percentage is taken off each place or piece by itself, and what is saved is rounded half up to a minor
-unit. An amount is taken off once, from the first fitting piece on. Nothing ever costs less than nothing.
+One rule of rounding: a percentage is taken off each place or piece by itself, and what is saved is rounded half up to what can
+be paid: to a minor unit, in a few currencies to ten or a hundred of them. An amount is taken off once, from the first fitting
+piece on. Nothing ever costs less than nothing.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def savings(voucher: Voucher, lines: Sequence[Line], currency: str) -> list[list
                 pieces[n] = min(most, left)
                 left -= pieces[n]
     total = sum(line.unit_cents * line.quantity for line in lines) - sum(map(sum, saved))
-    _leave_enough(saved, 0 if money.chargeable(total, currency) else money.MINIMUM_CHARGE.get(currency.upper(), 1) - total)
+    _leave_enough(saved, max(0, money.least(currency) - total) if total else 0)
     return saved
 
 
@@ -109,7 +110,7 @@ def _of_line(voucher: Voucher, line: Line, currency: str) -> list[int]:
     """The most that may be taken off each piece."""
     cents = 0
     if fits(voucher, line) and (voucher.kind is not VoucherKind.AMOUNT or voucher.currency == currency):
-        part = money.percentage(line.unit_cents, voucher.percent or 0)
+        part = money.percentage(line.unit_cents, voucher.percent or 0, money.step(currency))
         cents = part if voucher.kind is VoucherKind.PERCENTAGE else line.unit_cents
     return [min(cents, line.unit_cents)] * line.quantity
 

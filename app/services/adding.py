@@ -96,7 +96,7 @@ def add(slug: str, wanted: Wanted, actor: str) -> Added:
         lines = _lines(club_session.title, wanted, quote)
         total = sum(line.amount_cents for line in lines)
         if wanted.how is How.LINK and not money.chargeable(total, quote.currency):
-            raise InvalidInput("price", words("This price is too small to be paid by card."))
+            raise InvalidInput("price", words("This price cannot be paid by card."))
         waiting = club_session.waitlist_taken
         over = overbooking.take(db, club_session, wanted.places, wanted.overbook_to, actor, wanted.reason)
         order, registration_id, token = _write(db, club_session, wanted, lines, quote, now)

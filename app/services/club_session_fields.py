@@ -172,9 +172,11 @@ def _times(f: ClubSessionFields) -> Iterator[Problem]:
 def _prices(f: ClubSessionFields) -> Iterator[Problem]:
     for name in ("non_member_price_cents", *CHEAPER):
         cents = getattr(f, name)
-        if cents is not None and not money.chargeable(cents, f.currency):
-            least = money.MINIMUM_CHARGE.get(f.currency, 1)
+        if cents and cents < (least := money.least(f.currency)):
             yield Problem(name, _("is less than can be charged by card (%(least)s minor units); 0 is free", least=least))
+    for name in ("non_member_price_cents", *CHEAPER, "refund_fee_cents"):
+        if (getattr(f, name) or 0) % (step := money.step(f.currency)):
+            yield Problem(name, _("must be a multiple of %(step)s minor units: Stripe moves nothing finer", step=step))
     for name, others in CHEAPER.items():
         other = next((other for other in others if getattr(f, other) is not None), others[-1])
         if (getattr(f, name) or 0) > (getattr(f, other) or 0):

@@ -22,7 +22,7 @@ from .items import Buyer, OrderKey, Quoted, Recorded, Reserved, Wanted
 from .order_lines import PricedLine
 from .vouchers import Sold
 
-TOO_SMALL = words("This price is too small to be paid by card. Please tell the club.")
+TOO_SMALL = words("This price cannot be paid by card. Please tell the club.")
 
 
 class Outcome(StrEnum):

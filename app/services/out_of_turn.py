@@ -94,7 +94,7 @@ def _check(booking: Booking, wish: OutOfTurn, now: datetime) -> None:
         if wish.pay_by is None or not now < wish.pay_by <= booking.club_session.ends_at:
             raise InvalidInput("pay_by", words("Choose a time between now and the end of the session"))
         if not money.chargeable(order.total_cents, order.currency):
-            raise InvalidInput("how", words("This price is too small to be paid by card."))
+            raise InvalidInput("how", words("This price cannot be paid by card."))
 
 
 def _give(db: Session, booking: Booking, wish: OutOfTurn, actor: str, now: datetime) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from ..models import Order, OrderItem, Payment, Registration
+from ..rules import money as money_rules
 from ..rules import pricing
 from ..rules.pricing import Reason
 from . import audit, items, order_lines
@@ -88,7 +89,7 @@ def _whole(line: Line) -> dict[str, Any]:
 def _spread(lines: Sequence[Line], discount_cents: int, currency: str) -> list[list[dict[str, Any]]]:
     """The lines with the discount shared out over their pieces by price, each as one line or as one for each price now."""
     pieces = [line["unit_amount_cents"] for line in lines for _piece in range(line["quantity"])]
-    off = iter(pricing.shared_out(discount_cents, pieces))
+    off = iter(pricing.shared_out(discount_cents, pieces, money_rules.step(currency)))
     return [_cut(line, [next(off) for _piece in range(line["quantity"])], currency) for line in lines]
 
 

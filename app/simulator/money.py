@@ -4,6 +4,8 @@ Called by the parameter readers, the acts and the pages.
 """
 from __future__ import annotations
 
+from .errors import invalid
+
 # Codes Stripe takes card payments in; a wrong code must fail here as it does there.
 _CODES = """
 usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp byn bzd cad
@@ -28,6 +30,14 @@ _SIGNS = {"usd": "$", "nzd": "NZ$", "aud": "A$", "cad": "CA$", "eur": "€", "gb
 def decimals(currency: str) -> int:
     """Digits after the point."""
     return 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMAL else 2
+
+
+def check_step(amount: int, currency: str, name: str) -> None:
+    """Refuse what is finer than the currency is moved in, to be charged or given back."""
+    if currency in THREE_DECIMAL and amount % 10:
+        raise invalid("Amounts in a three-decimal currency must end in 0.", name)
+    if currency == "isk" and amount % 100:
+        raise invalid("Amounts in ISK must be divisible by 100.", name, "invalid_charge_amount_no_decimal_compatible")
 
 
 def minimum_charge(currency: str) -> int:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.rules import pricing
-from app.rules.pricing import Line, Prices, Reason
+from app.rules.pricing import Line, Prices, Reason, price_of_last, shared_out
 from app.rules.refusals import PriceChanged
 
 CENTS = st.none() | st.integers(0, 100_000)
@@ -131,3 +131,20 @@ def test_another_total_than_shown_is_refused_though_the_own_place_costs_the_same
     quote = pricing.quote(Prices(800, 1200, "NZD"), 2, is_member=True)
     with pytest.raises(PriceChanged):
         pricing.check_expected(quote, 800, expected_total_cents=expected_total)
+
+
+@given(st.lists(st.integers(0, 500), min_size=1, max_size=6), st.integers(0, 3000), st.sampled_from([1, 10, 100]))
+def test_shares_of_a_discount_add_up_and_can_be_paid(numbers: list[int], off: int, step: int) -> None:
+    prices = [number * step for number in numbers]
+    cents = min(off, sum(numbers)) * step
+    shares = shared_out(cents, prices, step)
+    assert sum(shares) == cents and all(share % step == 0 for share in shares)
+    assert all(0 <= share <= price for share, price in zip(shares, prices, strict=True))
+    whole = [price + 5 for price in prices]  # set before there was a step
+    shares = shared_out(sum(whole), whole, step)
+    assert shares == whole
+
+
+@pytest.mark.parametrize(("given_up", "step", "share"), [(1, 1, 333), (1, 10, 330), (2, 10, 660), (3, 10, 1000), (3, 100, 1000)])
+def test_share_of_places_given_up_can_be_paid_and_all_is_all(given_up: int, step: int, share: int) -> None:
+    assert price_of_last([500], 1000, 3, given_up, step) == share

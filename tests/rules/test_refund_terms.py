@@ -31,6 +31,12 @@ def test_what_goes_back_under_each_policy(policy: RefundPolicy, percent: int, fe
     assert Terms(policy, UNTIL, percent, fee).back_cents(paid) == back
 
 
+@pytest.mark.parametrize(("percent", "paid", "step", "back"), [(50, 1210, 10, 610), (33, 1210, 10, 400), (50, 10100, 100, 5100),
+                                                               (100, 1205, 10, 1205), (99, 10, 10, 10)])  # fmt: skip
+def test_part_that_goes_back_is_one_that_stripe_moves(percent: int, paid: int, step: int, back: int) -> None:
+    assert Terms(RefundPolicy.PERCENTAGE, UNTIL, percent, step=step).back_cents(paid) == back
+
+
 @given(st.sampled_from(RefundPolicy), st.integers(0, 100), st.integers(0, 10_000), st.integers(0, 10**6))
 def test_never_less_than_nothing_nor_more_than_was_paid(policy: RefundPolicy, percent: int, fee: int, paid: int) -> None:
     assert 0 <= Terms(policy, UNTIL, percent, fee).back_cents(paid) <= paid

@@ -56,6 +56,15 @@ def test_what_remains_is_nothing_or_chargeable_whatever_the_percentage_and_the_p
             assert all(0 <= piece <= cents for piece in saved)
 
 
+@pytest.mark.parametrize(("currency", "step"), [("KWD", 10), ("ISK", 100)])
+def test_what_remains_can_be_paid_in_currencies_without_the_smallest_coins(currency: str, step: int) -> None:
+    for number in range(1, 101):
+        for pieces in (1, 5, 10, 123):
+            line = Line(ItemKind.REGISTRATION, 7, pieces * step, 3)
+            [saved] = savings(percent(number), [line], currency)
+            assert all(piece % step == 0 and 0 <= piece <= pieces * step for piece in saved)
+
+
 @pytest.mark.parametrize(
     ("changes", "is_member", "can"),
     [

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app import transaction as app_transaction
 from app.extensions import db
 from app.integrations import gateway, stripe_gateway
 from app.models import AuditEntry, ClubSession, Order, Payment, Registration
-from app.rules.refusals import OrderNotOpen, PaymentsDown
+from app.rules.refusals import InvalidInput, OrderNotOpen, PaymentsDown
 from app.services import checkout, ending
 from app.simulator.api import dispatch
 from tests.conftest import unavailable
@@ -171,6 +171,20 @@ def test_when_stripe_refuses_or_is_down_nothing_is_kept_and_a_new_try_succeeds(
     assert all(session["status"] == "expired" for session in stripe_simulator.control.sessions()), "somebody could still pay"
     begin(club_session, email=person.email)
     assert taken(club_session) == 1 and stripe_simulator.checkout()["status"] == "open"
+
+
+@pytest.mark.parametrize(("currency", "cents"), [("KWD", 12005), ("ISK", 120050)])
+def test_price_that_stripe_never_takes_is_refused_in_words_and_stripe_is_not_asked(
+    app: Flask, stripe_simulator: Any, currency: str, cents: int
+) -> None:
+    """Set before such prices were refused."""
+    club_session = make_club_session(currency=currency)
+    with app_transaction.transaction() as writing:
+        writing.execute(update(ClubSession).values(non_member_price_cents=cents))
+    with pytest.raises(InvalidInput) as refused:
+        begin(club_session, expected_price_cents=cents)
+    assert "cannot be paid by card" in str(refused.value.params["problem"])
+    assert creations(stripe_simulator) == [] and taken(club_session) == 0
 
 
 def test_when_nothing_listens_at_stripes_address_nothing_is_kept(app: Flask) -> None:

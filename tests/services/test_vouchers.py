@@ -15,9 +15,9 @@ from sqlalchemy.exc import IntegrityError
 
 from app import clock as app_clock
 from app.integrations import gateway
-from app.models import AuditEntry, Order, OrderItem, OutgoingEmail, Payment, Registration, Voucher, VoucherUse
+from app.models import AuditEntry, Order, OrderItem, OutgoingEmail, Payment, Refund, Registration, Voucher, VoucherUse
 from app.rules.refusals import InvalidInput, PaymentsDown, PriceChanged
-from app.rules.statuses import ItemKind, RegistrationStatus
+from app.rules.statuses import ItemKind, RefundPolicy, RefundStatus, RegistrationStatus
 from app.rules.vouchers import VoucherKind, VoucherRefused, VoucherScope
 from app.services import cancelling, checkout, ending, health_check, voucher_desk
 from app.services.voucher_desk import VoucherFields
@@ -58,6 +58,22 @@ def test_one_discounted_price_is_on_order_item_payment_stripe_and_booking(app: F
     assert balances() == {"stripe:clearing": 900, "revenue:registration": -900}
     work()
     assert "Code SUMMER: you save NZ$3.00" in (the(OutgoingEmail).text_body or "")
+
+
+@pytest.mark.parametrize(("currency", "cents", "paid", "back"), [("KWD", 12050, 9040, 4520), ("ISK", 120500, 90400, 45200)])
+def test_part_of_a_price_is_one_that_stripe_moves_in_every_currency(
+    app: Flask, stripe_simulator: Any, currency: str, cents: int, paid: int, back: int
+) -> None:
+    """A quarter off, and half of it back: both are rounded to what Stripe takes, and the books are equal."""
+    terms = {"refund_policy": RefundPolicy.PERCENTAGE, "refund_percent": 50}
+    club_session = make_club_session(currency=currency, non_member_price_cents=cents, **terms)
+    make_voucher()
+    token = begin(club_session, code="summer", expected_price_cents=cents, expected_total_cents=paid)
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    assert cancelling.cancel_order(token) == back
+    work()
+    assert [(refund.amount_cents, refund.status) for refund in all_of(Refund)] == [(back, RefundStatus.SUCCEEDED)]
 
 
 def test_member_price_and_code_are_both_said_and_both_hold(app: Flask, stripe_simulator: Any) -> None:

@@ -33,6 +33,17 @@ def test_partial_refunds_add_up_to_the_cent_and_no_further(
     assert (charge["amount_refunded"], charge["refunded"]) == (2500, True)
 
 
+def test_a_refund_finer_than_its_currency_is_moved_in_is_refused(
+    client: stripe.StripeClient, control: Control, new_session: Callable[..., stripe.checkout.Session]
+) -> None:
+    for currency, amount, fine in (("kwd", 505, 500), ("isk", 5050, 5000)):
+        control.pay(new_session(currency=currency, unit_amount=20000).id)
+        [intent] = [payment["id"] for payment in control.payments() if payment["currency"] == currency]
+        with pytest.raises(stripe.InvalidRequestError):
+            client.v1.refunds.create({"payment_intent": intent, "amount": amount})
+        assert client.v1.refunds.create({"payment_intent": intent, "amount": fine}).status == "succeeded"
+
+
 def test_a_refund_needs_a_payment(
     client: stripe.StripeClient, control: Control, new_session: Callable[..., stripe.checkout.Session]
 ) -> None:

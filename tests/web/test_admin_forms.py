@@ -101,6 +101,7 @@ def test_everything_else_can_be_said_too(pages: PageClient) -> None:
         ({"non_member_price": "12,50"}, "Enter an amount of money, like 12.00"),
         ({"non_member_price": "-5"}, "Enter an amount of money, like 12.00"),
         ({"non_member_price": "12.005"}, "Enter an amount with no more than 2 digits after the point"),
+        ({"non_member_price": "1200.50", "member_price": "", "currency": "ISK"}, "Enter a whole amount, with nothing after"),
         ({"non_member_price": "0.49", "member_price": ""}, "Enter NZ$0.50 or more, or nothing if it is free"),
         ({"non_member_price": "1000000.01"}, "Enter an amount like 12.00, up to a million"),
         ({"member_price": "25.01"}, "Members never pay more than others"),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..core import NOBODY, Cause, Core
 from ..errors import invalid, no_such, refused
-from ..money import format_amount
+from ..money import check_step, format_amount
 from ..objects.balance import build_balance_transaction
 from ..objects.refund import build_refund
 from ..store import Json, Record
@@ -60,8 +60,9 @@ def _check(core: Core, charge: Record, amount: int, left: int) -> None:
     dispute = core.store.get("dispute", charge.private.get("dispute"))
     if dispute is not None and dispute.object["status"] != "won":
         raise refused(f"Charge {charge.id} has been charged back; cannot issue a refund.", None, "charge_disputed")
+    currency = charge.object["currency"]
+    check_step(amount, currency, "amount")
     if amount > left:
-        currency = charge.object["currency"]
         said = f"({format_amount(amount, currency)}) is greater than unrefunded amount on charge"
         raise refused(f"Refund amount {said} ({format_amount(left, currency)})", "amount")
 

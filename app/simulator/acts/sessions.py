@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core import NOBODY, Cause, Core
 from ..errors import invalid, refused
-from ..money import MAXIMUM_CHARGE, THREE_DECIMAL, format_amount, minimum_charge
+from ..money import MAXIMUM_CHARGE, check_step, format_amount, minimum_charge
 from ..objects.line_item import build_line_item
 from ..objects.session import build_session, method_types
 from ..store import Json, Record
@@ -66,12 +66,7 @@ def _check_together(params: Json, now: int) -> None:
 def _check_amount(price: dict[str, Any], name: str) -> None:
     if price["unit_amount"] > MAXIMUM_CHARGE:
         raise invalid("Invalid amount: must be no more than 999,999.99", name, "amount_too_large")
-    if price["currency"] in THREE_DECIMAL and price["unit_amount"] % 10:
-        raise invalid("Amounts in a three-decimal currency must end in 0.", name)
-    if price["currency"] == "isk" and price["unit_amount"] % 100:
-        raise invalid(
-            "Amounts in ISK must be divisible by 100.", name, "invalid_charge_amount_no_decimal_compatible"
-        )
+    check_step(price["unit_amount"], price["currency"], name)
 
 
 def check_total(total: int, currency: str) -> None:
