@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from ..models import Order, Payment
 from ..rules.refusals import OrderNotOpen
 from ..rules.statuses import UNSETTLED, OrderStatus, PaymentStatus
-from . import audit, items, ledger, letters, order_lines, orders
+from . import audit, baskets, items, ledger, letters, order_lines, orders
 
 
 class Means(StrEnum):
@@ -51,6 +51,7 @@ def settle(db: Session, order: Order, means: Means | None, actor: str, now: date
                 club_session_id=handler.club_session_id(db, item),
             )  # fmt: skip
     orders.move(db, order.id, OrderStatus.PAID, paid_at=now)
+    baskets.empty_paid(db, order.id)
     if payment_id is None:
         audit.record(db, actor, "paid", "order", order.id)
     else:

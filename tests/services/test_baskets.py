@@ -33,7 +33,8 @@ from app.rules.refusals import (
     StripeAway,
 )
 from app.rules.statuses import ItemKind
-from app.services import baskets, cancelling, checkout, health_check
+from app.services import baskets, cancelling, checkout, health_check, taking_payment
+from app.services.by_hand import Means
 from app.services.items import Buyer, Wanted
 from app.transaction import transaction
 from tests.support.booking import at_once, balances, begin, do_not_pause, mails, order_of, taken, work
@@ -260,3 +261,10 @@ def test_one_of_two_bookings_is_cancelled_and_the_other_goes_on(app: Flask, stri
     assert cancelling.cancel_order(token) == 1200 and order_of(token).status == "cancelled"
     work()
     assert health_check.findings() == []
+
+
+def test_basket_whose_order_is_paid_at_the_desk_is_emptied(app: Flask, stripe_simulator: StripeSimulator) -> None:
+    order = order_of(leave(filled(places(make_club_session()), places(make_club_session()))))
+    row = all_of(Registration, order_id=order.id)[0]
+    assert taking_payment.take(row.token, Means.CASH, "At the door", "user:1", once="t" * 20) == 2400
+    assert count_of(BasketItem) == 0
