@@ -27,7 +27,6 @@ from ..models import (
     Registration,
 )
 from ..rules.addresses import has_mailbox
-from ..rules.refunds import refundable_cents
 from ..rules.statuses import (
     HAS_PAID,
     UNDECIDED,
@@ -94,7 +93,7 @@ class RegistrationPage:
     by_name: Mapping[str, str]
     asks: bool
     """Whether its session asks anything of its own."""
-    left: Sequence[Left]
+    left: Left
     """What is left of what was paid for it, by the way it would go back."""
     other_lines: Sequence[Row[Any]]
     """What else is in its own order: ``kind`` and ``description``."""
@@ -107,12 +106,11 @@ class RegistrationPage:
     @property
     def left_cents(self) -> int:
         """The most that can still be refunded of what was paid for this booking."""
-        left = sum(refundable_cents(payment.here_cents, self._back(payment)) for payment in self.payments)
-        return min(left, refundable_cents(self.r.amount_paid_cents, self.refunded_cents))
+        return self.left.cents
 
     def back(self, cents: int) -> Back:
         """How so much would go back: each part the way it came, by card or by hand, the newest payment first."""
-        return ways_back.of(self.left, cents)
+        return self.left.back(cents)
 
     @property
     def others(self) -> Sequence[str]:
@@ -188,11 +186,7 @@ class RegistrationPage:
             return self.left_cents
         c = self.session
         terms = refund_terms.of_booking(c, self.r)
-        return min(self.left_cents, terms.back_cents(self.r.amount_paid_cents)) if terms.in_time(c.starts_at, now) else 0
-
-    def _back(self, payment: Payment) -> int:
-        mine = (refund for refund in self.refunds if refund.payment_id == payment.id)
-        return sum(refund.amount_cents for refund in mine if refund.status is not RefundStatus.FAILED)
+        return self.left.back(terms.back_cents(self.left.kept_cents)).cents if terms.in_time(c.starts_at, now) else 0
 
 
 def page(token: str) -> RegistrationPage | None:
@@ -232,7 +226,7 @@ def page(token: str) -> RegistrationPage | None:
         open_cases=db.session.execute(cases.order_by(Case.id)).scalars().all(),
         by_name=names,
         asks=row.asks,
-        left=ways_back.left_of([row.Registration.id]).get(row.Registration.id, ()),
+        left=ways_back.left_of([row.Registration.id]).get(row.Registration.id, Left()),
         other_lines=others,
     )
 

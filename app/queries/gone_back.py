@@ -16,12 +16,15 @@ _LEFT = Refund.status != RefundStatus.FAILED
 
 
 def of_lines() -> Subquery:
-    """SQL: ``registration_id`` and ``cents``, a row for each refund of a line, one for each line of an order all given back."""
-    own = select(OrderItem.registration_id, Refund.amount_cents.label("cents"))
+    """SQL: ``registration_id``, the line's ``item_id`` and ``cents``, a row for each refund of a line, one for each line of an
+    order all given back.
+    """
+    own = select(OrderItem.registration_id, OrderItem.id.label("item_id"), Refund.amount_cents.label("cents"))
     by_line = own.join(Refund, Refund.order_item_id == OrderItem.id).where(_LEFT)
     named = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(Refund.order_item_id == OrderItem.id, _LEFT)
     rest = OrderItem.unit_amount_cents * OrderItem.quantity - named.correlate(OrderItem).scalar_subquery()
-    whole = select(OrderItem.registration_id, rest.label("cents")).where(OrderItem.order_id.in_(_orders_all_given_back()))
+    whole = select(OrderItem.registration_id, OrderItem.id.label("item_id"), rest.label("cents"))
+    whole = whole.where(OrderItem.order_id.in_(_orders_all_given_back()))
     return union_all(by_line, whole).subquery("gone_back")
 
 

@@ -54,12 +54,8 @@ class RegistrationView:
     """Whether it began as an application."""
     session_cancelled: bool = False
     """The club has cancelled the session itself."""
-    left: Sequence[Left] = ()
+    left: Left = Left()
     """What could still go back of what was paid for it, in all of its orders."""
-
-    def back(self, cents: int) -> Back:
-        """How this much of it would go back, or what is left if that is less."""
-        return ways_back.of(self.left, cents)
 
     @property
     def turned_down(self) -> bool:
@@ -92,6 +88,8 @@ class RefundView:
     created_at: datetime
     by_hand: bool
     """Paid back in cash or from the bank, and not to a card."""
+    of: tuple[int, int | None]
+    """The payment, and the line that it is for: what failed of them goes back with the next refund of the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +142,9 @@ class OrderView:
         return any(not self._replaced(n) for n in failed)
 
     def _replaced(self, number: int) -> bool:
-        cents, later = self.refunds[number].amount_cents, self.refunds[number + 1 :]
-        return any(refund.amount_cents == cents and refund.status is not RefundStatus.FAILED for refund in later)
+        failed, later = self.refunds[number], self.refunds[number + 1 :]
+        again = (refund for refund in later if refund.of == failed.of and refund.status is not RefundStatus.FAILED)
+        return sum(refund.amount_cents for refund in again) >= failed.amount_cents
 
     @property
     def back(self) -> Back:
@@ -218,7 +217,7 @@ def _refunds(order_id: int) -> tuple[list[RefundView], list[RefundView]]:
     elsewhere: list[RefundView] = []
     for r, provider, of_order in rows:
         by_hand = provider != STRIPE or (r.status is RefundStatus.SUCCEEDED and r.provider_ref is None)
-        view = RefundView(r.amount_cents, r.status, r.reason, r.created_at, by_hand)
+        view = RefundView(r.amount_cents, r.status, r.reason, r.created_at, by_hand, (r.payment_id, r.order_item_id))
         (own if of_order == order_id else elsewhere).append(view)
     return own, elsewhere
 
@@ -261,7 +260,7 @@ _ITEMS = (
 
 def _item(
     item: OrderItem, r: Registration | None, c: ClubSession | None, position: int, facts: ItemFacts | None,
-    left: Mapping[int, Sequence[Left]],
+    left: Mapping[int, Left],
 ) -> ItemView:  # fmt: skip
     view = None
     if r is not None and c is not None:
@@ -290,6 +289,6 @@ def _item(
             whatsapp_number=r.whatsapp_number,
             applied=r.applied_at is not None,
             session_cancelled=c.status is SessionStatus.CANCELLED,
-            left=left.get(r.id, ()),
+            left=left.get(r.id, Left()),
         )
     return ItemView(item.kind, item.description, item.unit_amount_cents, item.quantity, view, facts, tuple(item.lines or ()))

@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, func, select
 from ..extensions import db
 from ..models import OrderItem, Payment, Refund
 from ..rules.statuses import PaymentStatus, RefundStatus
+from . import bought
 
 STRIPE = "stripe"
 """The provider of payments that a card made; others were taken by hand (models.payments)."""
@@ -32,17 +33,10 @@ _LEFT_OF = (
     )
     .join(Payment, Payment.order_id == OrderItem.order_id)
     .where(OrderItem.registration_id.in_(bindparam("bookings", expanding=True)), Payment.status == PaymentStatus.SUCCEEDED)
-    .order_by(OrderItem.id.desc(), Payment.id)
+    .where(bought.with_payment())
+    .order_by(OrderItem.id.desc())
 )
 """Made once: it takes longer to build than to run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """What could still go back of one line, in minor units, and whether a person pays it out."""
-
-    cents: int
-    by_hand: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +51,48 @@ class Back:
         return self.card_cents + self.hand_cents
 
 
-def of(left: Sequence[Left], cents: int) -> Back:
-    """How ``cents`` would go back, from the newest line on; no more than is left."""
-    card = hand = 0
-    for line in left:
-        part = min(line.cents, cents - card - hand)
-        card, hand = (card, hand + part) if line.by_hand else (card + part, hand)
-    return Back(card, hand)
+@dataclass(frozen=True, slots=True)
+class LineLeft:
+    """What could still go back of one line, in minor units, and whether a person pays it out."""
+
+    cents: int
+    by_hand: bool
+    kept_cents: int
+    """What of its price has not been promised back: more than could go back when a bank has claimed the payment."""
 
 
-def left_of(registration_ids: Collection[int]) -> Mapping[int, Sequence[Left]]:
-    """For each booking what is left of its lines, the newest first. One statement; none for no booking."""
-    found: defaultdict[int, list[Left]] = defaultdict(list)
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of a booking's money: of its lines that were paid, the newest first."""
+
+    lines: Sequence[LineLeft] = ()
+
+    @property
+    def cents(self) -> int:
+        """The most that could still go back."""
+        return sum(line.cents for line in self.lines)
+
+    @property
+    def kept_cents(self) -> int:
+        """What was paid and has not been promised back: what a session's terms are about (services.paying_back)."""
+        return sum(line.kept_cents for line in self.lines)
+
+    def back(self, cents: int) -> Back:
+        """How ``cents`` would go back, from the newest line on; no more than is left."""
+        card = hand = 0
+        for line in self.lines:
+            part = min(line.cents, cents - card - hand)
+            card, hand = (card, hand + part) if line.by_hand else (card + part, hand)
+        return Back(card, hand)
+
+
+def left_of(registration_ids: Collection[int]) -> Mapping[int, Left]:
+    """What is left of each booking that anything was paid for. One statement; none for no booking."""
     if not registration_ids:
-        return found
+        return {}
+    found: defaultdict[int, list[LineLeft]] = defaultdict(list)
     rows = db.session.execute(_LEFT_OF, {"bookings": list(registration_ids)})
-    seen: set[int] = set()
     for row in rows:
-        cents = min(int(row.line), int(row.payment))
-        if row.id not in seen and cents > 0:  # an order keeps one payment: a second one was given back whole
-            seen.add(row.id)
-            found[row.registration_id].append(Left(cents, row.provider != STRIPE))
-    return found
+        cents = max(0, min(int(row.line), int(row.payment)))
+        found[row.registration_id].append(LineLeft(cents, row.provider != STRIPE, int(row.line)))
+    return {registration_id: Left(lines) for registration_id, lines in found.items()}

@@ -85,7 +85,8 @@ def _cancel_item(
     db.execute(update(Registration).where(Registration.id == registration.id).values(values))
     give_back(db, registration, before)
     audit.record(db, actor, "cancelled", "registration", registration.id, places=registration.places, when_replaced=bool(wish))
-    cents = registration.amount_paid_cents if waiting else terms.back_cents(registration.amount_paid_cents)
+    kept = paying_back.kept_cents(db, registration)
+    cents = kept if waiting else terms.back_cents(kept)
     owed = paying_back.owe_for_booking(db, registration, cents, "cancelled", actor) if in_time else 0
     difference_item.let_go(db, registration.id, now)
     if confirmed or wish is not None:  # by the number who books meanwhile sees that somebody waits to be replaced

@@ -5,11 +5,11 @@ A booking may have been paid in several orders: its own, and one for each differ
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from ..models import OrderItem, Payment, Refund, Registration
-from ..queries import gone_back
+from ..queries import bought, gone_back
 from ..rules.statuses import PaymentStatus, RefundStatus
 from . import ledger, refunds
 
@@ -24,9 +24,11 @@ def owe_for_booking(db: Session, registration: Registration, cents: int, reason:
 
 
 def kept_cents(db: Session, registration: Registration) -> int:
-    """What was paid for this booking and has not been promised back."""
+    """What was paid for this booking and has not been promised back. A difference that bought nothing was never paid for it."""
     lines = gone_back.of_lines()
-    back = select(func.coalesce(func.sum(lines.c.cents), 0)).where(lines.c.registration_id == registration.id)
+    back = select(func.coalesce(func.sum(lines.c.cents), 0)).join(OrderItem, OrderItem.id == lines.c.item_id)
+    back = back.where(lines.c.registration_id == registration.id)
+    back = back.where(or_(OrderItem.order_id == registration.order_id, bought.at_all()))
     return registration.amount_paid_cents - int(db.execute(back).scalar_one())
 
 
@@ -34,16 +36,15 @@ def owe_for_line(
     db: Session, item: OrderItem, cents: int, reason: str, actor: str, *, club_session_id: int | None = None
 ) -> int:
     """Owe ``cents`` for a line of any kind, never more than is left of its price and of its payment; returns what is owed."""
-    promised = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(
-        Refund.order_item_id == item.id, Refund.status != RefundStatus.FAILED
-    )
-    cents = min(cents, item.unit_amount_cents * item.quantity - int(db.execute(promised).scalar_one()))
+    cents = min(cents, _left_of_price(db, item))
     if cents <= 0:
         return 0
-    payment, left = _kept_payment(db, item.order_id)
+    payment, left = _payment_of(db, item)
     if payment is None:
         return 0
     cents = min(cents, left)
+    if cents <= 0:
+        return 0
     refund_id = refunds.add_refund(db, payment.id, cents, reason, actor, order_item_id=item.id)
     ledger.book(
         db,
@@ -59,10 +60,15 @@ def owe_for_line(
     return cents
 
 
-def _kept_payment(db: Session, order_id: int) -> tuple[Payment | None, int]:
-    """The payment that the order keeps, and what is left of it: a second one was given back whole (promise 3)."""
-    captured = select(Payment).where(Payment.order_id == order_id, Payment.status == PaymentStatus.SUCCEEDED)
-    for payment in db.execute(captured.order_by(Payment.id)).scalars():
-        if left := refunds.left_to_refund(db, payment):
-            return payment, left
-    return None, 0
+def _left_of_price(db: Session, item: OrderItem) -> int:
+    promised = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(
+        Refund.order_item_id == item.id, Refund.status != RefundStatus.FAILED
+    )
+    return item.unit_amount_cents * item.quantity - int(db.execute(promised).scalar_one())
+
+
+def _payment_of(db: Session, item: OrderItem) -> tuple[Payment | None, int]:
+    """The payment that bought the line, and what is left of it. Another of its order has bought nothing: it is not for this."""
+    its = select(Payment).join(OrderItem, OrderItem.order_id == Payment.order_id).where(OrderItem.id == item.id)
+    payment = db.execute(its.where(Payment.status == PaymentStatus.SUCCEEDED, bought.with_payment())).scalar_one_or_none()
+    return payment, refunds.left_to_refund(db, payment) if payment is not None else 0

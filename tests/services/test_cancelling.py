@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.models import AuditEntry, ClubSession, OutgoingEmail, Refund, Registration
+from app import clock as app_clock
+from app.extensions import db
+from app.models import AuditEntry, ClubSession, Order, OutgoingEmail, Refund, Registration
+from app.queries import desk_registration, orders
 from app.rules.refusals import OrderNotOpen
 from app.rules.statuses import PaymentState, RefundPolicy
-from app.services import cancelling
-from tests.support.booking import at_once, balances, begin, mails, states, taken, work
+from app.services import cancelling, checkout, health_check, moving
+from app.services.differences import Settlement, Settling
+from tests.support.booking import at_once, balances, begin, mails, pay_late, states, taken, work
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session, make_free_club_session
 from tests.support.rows import all_of, count_of, the
@@ -124,3 +128,43 @@ def test_free_place_can_be_booked_again_by_the_same_person(app: Flask) -> None:
     cancelling.cancel_order(token)
     again = begin(club_session, expected_price_cents=0, email="ana@example.org")
     assert again != token and states(again)[0] == "paid" and taken(club_session) == 1
+
+
+@pytest.mark.parametrize(("terms", "back"), [
+    ({"refund_policy": RefundPolicy.PERCENTAGE, "refund_percent": 50}, 600),
+    ({"refund_policy": RefundPolicy.FEE_KEPT, "refund_fee_cents": 500}, 700),
+    ({}, 1200),
+])  # fmt: skip
+def test_terms_are_about_what_has_not_gone_back_before(
+    app: Flask, stripe_simulator: Any, terms: dict[str, Any], back: int
+) -> None:
+    """One of two could not come, and staff gave that place's money back."""
+    token = paid(stripe_simulator, make_club_session(**terms), places=2)
+    mine = the(Registration).token
+    moving.change_places(mine, 1, Settlement(Settling.REFUND, "One is ill", "m" * 20, -1200), "user:1")
+    desk, page = desk_registration.page(mine), orders.page(token)
+    assert desk is not None and (desk.terms_cents(app_clock.now()), desk.left_cents) == (back, 1200)
+    booking = page.items[0].registration if page is not None else None
+    assert booking is not None and (booking.left.kept_cents, booking.left.cents) == (1200, 1200)
+    db.session.remove()
+    assert cancelling.cancel_order(token) == back
+
+
+def test_difference_that_bought_nothing_is_not_counted_as_gone_back(
+    app: Flask, stripe_simulator: Any, clock: FakeClock
+) -> None:
+    session = make_club_session(capacity=2, refund_policy=RefundPolicy.PERCENTAGE, refund_percent=50)
+    token = paid(stripe_simulator, session)
+    by_link = Settlement(Settling.LINK, "A friend", "m" * 20, 1200, pay_by=app_clock.now() + timedelta(hours=2))
+    moving.change_places(the(Registration).token, 2, by_link, "user:1")
+    difference = all_of(Order)[-1]
+    checkout.pay(difference.token)
+    clock.advance(hours=2, seconds=1)
+    work()
+    begin(session)
+    pay_late(stripe_simulator, difference.token)
+    work()
+    assert the(Refund).amount_cents == 1200, "the place was gone"
+    assert cancelling.cancel_order(token) == 600
+    work()
+    assert health_check.findings() == []

@@ -7,7 +7,7 @@ from flask import Flask
 from sqlalchemy import insert, update
 
 from app import clock, jobs
-from app.models import Case, LedgerEntry, Order, Payment, Refund, Registration
+from app.models import Case, LedgerEntry, Order, OrderItem, Payment, Refund, Registration
 from app.rules.refusals import InvalidInput
 from app.rules.statuses import OrderStatus, PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
 from app.services import cancelling, health_check, ledger, registrations, suspense
@@ -27,7 +27,8 @@ def paid_in_cash(app: Flask) -> str:
         values = {"status": PaymentStatus.SUCCEEDED, "captured_cents": 1200, "amount_cents": 1200, "currency": "NZD"}
         key = {"order_id": order.id, "provider": "cash", "idempotency_key": "cash-1", "params": {}, "expires_at": now}
         payment_id = db.execute(insert(Payment).values(**values, **key).returning(Payment.id)).scalar_one()
-        ledger.book(db, "cash-1", ledger.CASH, ledger.revenue("registration"), 1200, "NZD", payment_id=payment_id)
+        line = f"payment:{payment_id}:item:{the(OrderItem).id}"
+        ledger.book(db, line, ledger.CASH, ledger.revenue("registration"), 1200, "NZD", payment_id=payment_id)
         db.execute(update(Order).values(status=OrderStatus.PAID, paid_at=now, hold_expires_at=None))
         paid = {"payment_status": PaymentState.PAID, "amount_paid_cents": 1200}
         db.execute(update(Registration).values(status=RegistrationStatus.REGISTERED, **paid))

@@ -10,8 +10,8 @@ from flask import Flask
 from app.integrations import gateway
 from app.models import Case, LedgerEntry, Refund, Registration
 from app.rules.refusals import InvalidInput
-from app.services import cancelling, failed_refunds, health_check, reconciling, refunds
-from tests.support.booking import balances, begin, do_not_pause, order_of, payments_of, work
+from app.services import cancelling, checkout, failed_refunds, health_check, reconciling, refunds
+from tests.support.booking import balances, begin, do_not_pause, order_of, pay_late, payments_of, work
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session
 from tests.support.rows import all_of, count_of, the
@@ -168,3 +168,23 @@ def test_refund_is_booked_once_however_often_it_is_told(app: Flask, stripe_simul
                 stripe_simulator.control.repeat(made["id"], new_id_too=True)
         stripe_simulator.deliver()
     assert count_of(LedgerEntry) == booked
+
+
+def test_second_payment_that_failed_to_go_back_is_not_what_pays_the_booking_back(app: Flask, stripe_simulator: Any) -> None:
+    token = begin(make_club_session())
+    stripe_simulator.control.expire(payments_of(token)[0].checkout_id)
+    stripe_simulator.deliver()
+    checkout.pay(token)
+    stripe_simulator.pay(payments_of(token)[1].checkout_id)
+    stripe_simulator.deliver()
+    pay_late(stripe_simulator, token)
+    work()
+    assert the(Refund).reason == "paid_twice"
+    stripe_simulator.control.fail_refund(stripe_simulator.control.refunds()[0]["id"])
+    stripe_simulator.deliver()
+    assert cancelling.cancel_order(token) == 1200
+    assert all_of(Refund)[-1].payment_id == payments_of(token)[1].id
+    work()
+    assert failed_refunds.try_again(the(Case, kind="refund_failed").id, "user:1") == 1200
+    work()
+    assert balances() == {} and health_check.findings() == []

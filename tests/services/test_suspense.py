@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from app.models import AuditEntry, Case, Order, Payment, Refund
 from app.rules.refusals import InvalidInput
-from app.services import cases, checkout, health_check, reconciling, suspense
+from app.services import cancelling, cases, checkout, health_check, reconciling, suspense
 from app.transaction import transaction
 from tests.support.booking import at_once, balances, begin, event, mails, payments_of, receive, states, taken, work
 from tests.support.clock import FakeClock
@@ -143,3 +143,22 @@ def test_paying_rightly_after_a_wrong_payment_buys_the_place(app: Flask, stripe_
     stripe_simulator.deliver()
     assert states(token)[:2] == ("paid", "registered") and [p.status for p in payments_of(token)] == ["succeeded", "succeeded"]
     assert len([case for case in all_of(Case) if case.closed_at is None]) == 1
+
+
+@pytest.mark.parametrize("problem", ["order", "amount"])
+def test_booking_is_paid_back_out_of_the_payment_that_bought_it(app: Flask, stripe_simulator: Any, problem: str) -> None:
+    """Not out of the wrong money that came before it, which goes back by itself."""
+    token = begin(make_club_session())
+    told_wrongly(stripe_simulator, **WRONG[problem])
+    checkout.pay(token)
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    right = payments_of(token)[1]
+    assert cancelling.cancel_order(token) == 1200
+    assert (the(Refund).payment_id, the(Refund).amount_cents) == (right.id, 1200)
+    work()
+    wrong_cents = payments_of(token)[0].captured_cents
+    assert suspense.give_back(the(Case).id, "user:1") == wrong_cents
+    work()
+    assert sum(refund["amount"] for refund in stripe_simulator.control.refunds()) == 1200 + wrong_cents
+    assert balances() == {}

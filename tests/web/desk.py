@@ -19,7 +19,7 @@ from app.rules.statuses import (
     RegistrationStatus,
     Role,
 )
-from app.services import places
+from app.services import ledger, places
 from app.transaction import transaction
 from tests.support.factories import PASSWORD, make_user
 from tests.support.pages import Page, PageClient
@@ -53,6 +53,7 @@ def book(
     paid_cents: int = 0,
     refunded_cents: int = 0,
     checkout_id: str | None = None,
+    provider: str = "stripe",
     **values: Any,
 ) -> Booked:
     """A booking with its order, and when it was paid with its payment and what went back; the places are taken as always."""
@@ -80,11 +81,16 @@ def book(
         db.flush()
         if paid_cents:
             payment = Payment(
-                order_id=order.id, checkout_id=checkout_id, idempotency_key=f"payment-{number}", params={}, currency="NZD",
+                order_id=order.id, provider=provider, checkout_id=checkout_id, idempotency_key=f"payment-{number}", params={},
+                currency="NZD",
                 amount_cents=paid_cents, captured_cents=paid_cents, status=PaymentStatus.SUCCEEDED, expires_at=now,
             )  # fmt: skip
             db.add(payment)
             db.flush()
+            ledger.book(
+                db, f"payment:{payment.id}:item:{item.id}", ledger.HELD_AT[provider], ledger.revenue(item.kind), paid_cents,
+                "NZD", payment_id=payment.id, club_session_id=session.id,
+            )  # fmt: skip
             if refunded_cents:
                 db.add(Refund(payment_id=payment.id, order_item_id=item.id, amount_cents=refunded_cents, reason="cancelled",
                               status=RefundStatus.SUCCEEDED, idempotency_key=f"refund-{number}", actor="guest"))  # fmt: skip

@@ -9,9 +9,10 @@ import pytest
 from app.models import Payment, Refund, Registration
 from app.queries import desk_registration
 from app.queries.ways_back import Back
-from app.services import health_check, moving, staff_actions
+from app.rules.statuses import RefundPolicy
+from app.services import checkout, health_check, moving, staff_actions
 from app.services.differences import Settlement, Settling
-from tests.support.booking import begin, work
+from tests.support.booking import begin, event, receive, work
 from tests.support.factories import make_club_session
 from tests.support.pages import PageClient
 from tests.support.rows import all_of, the
@@ -51,3 +52,26 @@ def test_what_was_given_back_already_is_not_promised_again(pages: PageClient, st
     work()
     page = pages.get(f"/orders/{token}")
     assert "too late" not in page.text
+
+
+def test_fee_is_said_to_be_kept_of_what_has_not_gone_back(pages: PageClient, stripe_simulator: Any) -> None:
+    token = begin(make_club_session(refund_policy=RefundPolicy.FEE_KEPT, refund_fee_cents=500), places=2)
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    mine = the(Registration).token
+    moving.change_places(mine, 1, Settlement(Settling.REFUND, "One is ill", "m" * 20, -1200), "user:1")
+    assert "You get NZ$7.00 back on the card you paid with." in pages.get(f"/orders/{token}").text
+    pages.submit("/cancel", button="Yes, cancel and refund NZ$7.00")
+    assert [r.amount_cents for r in all_of(Refund)] == [1200, 700]
+
+
+def test_wrong_money_before_the_right_does_not_change_what_is_said(pages: PageClient, stripe_simulator: Any) -> None:
+    token = begin(make_club_session())
+    stripe_simulator.pay()
+    receive(event("checkout.session.completed", stripe_simulator.checkout() | {"amount_total": 1100}))
+    checkout.pay(token)
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    assert "You get NZ$12.00 back on the card you paid with." in pages.get(f"/orders/{token}").text
+    pages.submit("/cancel", button="Yes, cancel and refund NZ$12.00")
+    assert the(Refund).amount_cents == 1200
