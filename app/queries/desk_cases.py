@@ -15,7 +15,7 @@ from sqlalchemy import Row, Select, and_, func, select
 from ..extensions import db
 from ..models import AuditEntry, Case, ClubSession, Order, OrderItem, OutgoingEmail, Payment, Refund, Registration
 from ..rules.statuses import RefundStatus
-from . import desk_people
+from . import desk_people, still_owed
 from .desk import Page, rows_of_page
 
 _C = Case
@@ -51,7 +51,7 @@ class CaseView:
     registration_token: str | None
     currency: str
     cents: int
-    """What it is about: the payment, the refund that failed, the dispute; 0 when there is no amount."""
+    """What it is about: the payment, what is still owed of the refund that failed, the dispute; 0 when there is no amount."""
     order_cents: int | None
     left_cents: int
     """What could still be refunded of the payment."""
@@ -74,7 +74,7 @@ def lines(number: int = 1, *, closed: bool = False) -> Page[CaseLine]:
 
 
 def one(case_id: int, currency: str) -> CaseView | None:
-    """One case, or None; amounts without a currency of their own are in ``currency``. Five statements at the most."""
+    """One case, or None; amounts without a currency of their own are in ``currency``. Seven statements at the most."""
     row = db.session.execute(_lines().where(_C.id == case_id)).first() if case_id <= HIGHEST_ID else None
     if row is None:
         return None
@@ -83,6 +83,7 @@ def one(case_id: int, currency: str) -> CaseView | None:
     refund = _refund(line.detail.get("refund"))
     mail_to = select(OutgoingEmail.to).where(OutgoingEmail.id == line.detail.get("email"))
     payment = facts.Payment if facts is not None else None
+    owed = still_owed.of_refund(db.session(), refund) if refund is not None and line.kind == "refund_failed" else 0
     return CaseView(
         line=line,
         email=facts.email if facts else None,
@@ -90,9 +91,9 @@ def one(case_id: int, currency: str) -> CaseView | None:
         session_slug=facts.slug if facts else None,
         registration_token=facts.token if facts else None,
         currency=line.detail.get("currency") or (payment.currency if payment else None) or currency,
-        cents=_cents(line, payment, refund),
+        cents=owed or _cents(line, payment, refund),
         order_cents=facts.total_cents if facts else None,
-        left_cents=max(0, payment.here_cents - int(facts.back)) if payment and facts else 0,
+        left_cents=_left(line, payment, int(facts.back), owed) if payment and facts else 0,
         payment_intent_id=(payment.payment_intent_id if payment else None) or line.detail.get("payment_intent"),
         checkout_id=(payment.checkout_id if payment else None) or line.detail.get("checkout"),
         refund_error=refund.last_error if refund else None,
@@ -158,6 +159,11 @@ def _cents(line: CaseLine, payment: Payment | None, refund: Refund | None) -> in
     if refund is not None:
         return refund.amount_cents
     return int(line.detail.get("cents") or line.detail.get("captured_cents") or (payment.captured_cents if payment else 0))
+
+
+def _left(line: CaseLine, payment: Payment, back_cents: int, owed_cents: int) -> int:
+    left = max(0, payment.here_cents - back_cents)
+    return min(left, owed_cents) if line.kind == "refund_failed" else left
 
 
 def _line(row: Row[Any], names: Mapping[str, str]) -> CaseLine:

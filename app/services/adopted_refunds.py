@@ -17,10 +17,11 @@ from ..extensions import db as flask_db
 from ..integrations import gateway
 from ..integrations.payments import GatewayError, ProviderRefund
 from ..models import LedgerEntry, OrderItem, Payment, Refund
+from ..queries import still_owed
 from ..rules.refusals import InvalidInput, RefundsUnknown, words
 from ..rules.statuses import RefundStatus
 from ..transaction import end_read, retried, transaction
-from . import audit, cases, items, ledger, orders, refund_marks, refunds
+from . import audit, cases, items, ledger, orders, refund_marks, refunds, superseded
 from .writes import insert_once
 
 KIND = "refund_unattributed"
@@ -36,16 +37,21 @@ class _Bought:
 
 
 def adopt(db: Session, payment: Payment, answer: ProviderRefund) -> None:
-    """Take on a refund that we did not ask for, once. What was owed already (paid late or twice) is only settled by it."""
+    """Take on a refund that we did not ask for, once. What was owed already (paid late or twice, or a refund of it failed) is
+    only settled by it.
+    """
     orders.lock(db, payment.order_id)
-    bought = _bought(db, payment.id)
+    bought, owed = _bought(db, payment.id), still_owed.of_payment(db, payment.id)
+    cents = answer.amount_cents - min(answer.amount_cents, owed.cents)
     lines = _lines(db, payment, bought)
     known = lines[0] if len(lines) == 1 else None
-    refund_id = _insert(db, payment, answer, known)
+    failed = [line for line in owed.by_line if owed.of(line)]
+    line = failed[0] if not cents and len(failed) == 1 else known.id if known is not None else None
+    refund_id = _insert(db, payment, answer, line)
     if refund_id is None:
         return
-    cents, left = answer.amount_cents, sum(source.cents for source in bought)
-    if known is not None or cents >= left or len(bought) == 1:
+    left = sum(source.cents for source in bought)
+    if not cents or known is not None or cents >= left or len(bought) == 1:
         first = _account(db, known) if known is not None else None
         _book(db, refund_id, payment, _portions(bought, min(cents, left), first), ledger.OWED)
     else:
@@ -53,8 +59,9 @@ def adopt(db: Session, payment: Payment, answer: ProviderRefund) -> None:
         _book(db, refund_id, payment, suspended, ledger.OWED)
         names = {"order_id": payment.order_id, "payment_id": payment.id}
         cases.open_case(db, f"refund:{refund_id}:line", KIND, **names, refund=refund_id, cents=cents)
-    audit.record(db, audit.STRIPE, "refund_adopted", "refund", refund_id, cents=cents)
+    audit.record(db, audit.STRIPE, "refund_adopted", "refund", refund_id, cents=answer.amount_cents)
     refunds.record(db, refund_id, answer, audit.STRIPE)
+    superseded.close_cases(db, payment.id)
 
 
 def adopt_news(db: Session, payment: Payment, answer: ProviderRefund) -> bool:
@@ -122,7 +129,7 @@ def attribute(case_id: int, order_item_id: int, actor: str, note: str = "") -> N
         ).scalar_one_or_none()
         if item is None:
             raise InvalidInput("line", words("Choose what the money went back for."))
-        portions = _portions(_bought(db, payment.id), refund.amount_cents, _account(db, item))
+        portions = _portions(_bought(db, payment.id), int(decided.detail["cents"]), _account(db, item))
         _book(db, refund.id, payment, portions, ledger.SUSPENSE)
         db.execute(update(Refund).where(Refund.id == refund.id).values(order_item_id=item.id))
         audit.record(db, actor, "refund_attributed", "refund", refund.id, line=item.description, cents=refund.amount_cents)
@@ -181,11 +188,11 @@ def _book(db: Session, refund_id: int, payment: Payment, portions: Sequence[_Bou
         )  # fmt: skip
 
 
-def _insert(db: Session, payment: Payment, answer: ProviderRefund, line: OrderItem | None) -> int | None:
+def _insert(db: Session, payment: Payment, answer: ProviderRefund, line: int | None) -> int | None:
     """The row of ours; None when it was adopted before."""
     values = {
         "payment_id": payment.id,
-        "order_item_id": line.id if line is not None else None,
+        "order_item_id": line,
         "amount_cents": answer.amount_cents,
         "reason": "made_at_stripe",
         "idempotency_key": f"adopted-{answer.id}",

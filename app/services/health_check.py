@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from .. import clock
 from ..extensions import MIGRATIONS, db
 from ..integrations import file_store
 from ..models import (
+    Case,
     ClubSession,
     LedgerEntry,
     OutgoingEmail,
@@ -29,7 +30,7 @@ from ..queries import due_work, notices_due, webhooks
 from ..rules.refusals import words
 from ..rules.self_check import Finding
 from ..rules.statuses import TAKEN, WAITING, PaymentStatus, RefundStatus, SessionStatus
-from . import ledger, ledger_balances
+from . import ledger, ledger_balances, superseded
 
 LATE_SECONDS = 15 * 60
 DATABASE = Finding(words("Database and migrations"))
@@ -183,10 +184,26 @@ def _ledger(since: datetime | None) -> list[Finding]:
     paid = words("Ledger: %(number)s payments are not in the books as they were captured.")
     back = words("Ledger: %(number)s refunds are not in the books as they were sent.")
     found = [Finding(text, number=number) for text, number in ((paid, wrong), (back, wrong_refunds)) if number]
+    found += _owed(since)
     if not since and (wrong_at := ledger_balances.differs()) is not None:
         text = words("Ledger: the sums carried forward to %(at)s UTC are not what its rows add up to.")
         found.append(Finding(text, at=f"{wrong_at:%Y-%m-%d %H:%M}"))
     return found
+
+
+def _owed(since: datetime | None) -> list[Finding]:
+    """What the books owe back of a payment is what its refunds have still to send, or a person decides about it and can."""
+    signed = case((LedgerEntry.credit_account == ledger.OWED, LedgerEntry.amount_cents), else_=-LedgerEntry.amount_cents)
+    booked = or_(LedgerEntry.credit_account == ledger.OWED, LedgerEntry.debit_account == ledger.OWED)
+    owed = select(func.coalesce(func.sum(signed), 0)).where(LedgerEntry.payment_id == Payment.id, booked)
+    of_it = select(func.coalesce(func.sum(Refund.amount_cents), 0)).where(Refund.payment_id == Payment.id)
+    failed = owed.scalar_subquery() - of_it.where(Refund.status == RefundStatus.REQUESTED).scalar_subquery()
+    left = Payment.captured_cents - of_it.where(Refund.status != RefundStatus.FAILED).scalar_subquery()
+    asked = exists().where(Case.payment_id == Payment.id, Case.kind == superseded.KIND, Case.closed_at.is_(None))
+    wrong = or_(failed < 0, failed > left, and_(failed > 0, ~asked))
+    number = db.session.execute(select(func.count()).select_from(Payment).where(*_moved(since), wrong)).scalar_one()
+    text = words("Ledger: what is owed back of %(number)s payments is not what is left to send.")
+    return [Finding(text, number=number)] if number else []
 
 
 def _moved(since: datetime | None) -> tuple[ColumnElement[bool], ...]:

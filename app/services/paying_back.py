@@ -9,9 +9,9 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from ..models import OrderItem, Payment, Refund, Registration
-from ..queries import bought, gone_back
+from ..queries import bought, gone_back, still_owed
 from ..rules.statuses import PaymentStatus, RefundStatus
-from . import ledger, refunds
+from . import ledger, refunds, superseded
 
 
 def owe_for_booking(db: Session, registration: Registration, cents: int, reason: str, actor: str) -> int:
@@ -35,7 +35,10 @@ def kept_cents(db: Session, registration: Registration) -> int:
 def owe_for_line(
     db: Session, item: OrderItem, cents: int, reason: str, actor: str, *, club_session_id: int | None = None
 ) -> int:
-    """Owe ``cents`` for a line of any kind, never more than is left of its price and of its payment; returns what is owed."""
+    """Owe ``cents`` for a line of any kind, never more than is left of its price and of its payment; returns what is owed.
+
+    What is owed for it already, because a refund failed, goes first: it is no revenue any more.
+    """
     cents = min(cents, _left_of_price(db, item))
     if cents <= 0:
         return 0
@@ -45,18 +48,20 @@ def owe_for_line(
     cents = min(cents, left)
     if cents <= 0:
         return 0
+    owed_before = still_owed.of_payment(db, payment.id).of(item.id, None)
     refund_id = refunds.add_refund(db, payment.id, cents, reason, actor, order_item_id=item.id)
     ledger.book(
         db,
         f"refund:{refund_id}:owed",
         ledger.revenue(item.kind),
         ledger.OWED,
-        cents,
+        cents - min(cents, owed_before),
         payment.currency,
         payment_id=payment.id,
         refund_id=refund_id,
         club_session_id=club_session_id,
     )
+    superseded.close_cases(db, payment.id)
     return cents
 
 

@@ -88,9 +88,9 @@ def _intent(
     return refund_id
 
 
-def pay_by_hand_instead(db: Session, failed: Refund, means: str, actor: str) -> None:
+def pay_by_hand_instead(db: Session, failed: Refund, cents: int, means: str, actor: str) -> None:
     """What Stripe could not send back a person has paid from the bank or in cash. It is owed in the books already."""
-    refund_id = _intent(db, failed.payment_id, failed.amount_cents, failed.reason, actor, failed.order_item_id, None)
+    refund_id = _intent(db, failed.payment_id, cents, failed.reason, actor, failed.order_item_id, None)
     record_by_hand(db, refund_id, actor, means)
 
 

@@ -12,7 +12,17 @@ from app.models import AuditEntry, Case, ClubSession, Membership, OrderItem, Pay
 from app.queries import desk_ending, desk_sessions, orders
 from app.rules.refusals import InvalidInput
 from app.rules.statuses import ItemKind, PaymentState, RefundStatus
-from app.services import adopted_refunds, cancelling, checkout, ending, health_check, paying_back, reconciling, stripe_inbox
+from app.services import (
+    adopted_refunds,
+    cancelling,
+    checkout,
+    ending,
+    health_check,
+    paying_back,
+    reconciling,
+    staff_actions,
+    stripe_inbox,
+)
 from app.services.stripe_inbox import Received
 from tests.support.booking import balances, begin, event, mails, order_of, pay_late, payments_of, receive, states, work
 from tests.support.clock import FakeClock
@@ -111,6 +121,26 @@ def test_whole_refund_that_fails_later_is_owed_and_the_booking_is_paid_again(
     stripe_simulator.deliver()
     assert the(Registration).payment_status is PaymentState.PAID
     assert balances() == {"stripe:clearing": 2300, "owed:refunds": -2300} and the(Case).kind == "refund_failed"
+
+
+def test_part_that_failed_before_is_settled_first_and_only_the_rest_asks_what_it_was_for(
+    app: Flask, joined: str, stripe_simulator: Any
+) -> None:
+    staff_actions.refund(the(Registration).token, 500, "Sorry about the rain", "user:1", once="r" * 20)
+    work()
+    stripe_simulator.control.fail_refund(stripe_simulator.control.refunds()[0]["id"])
+    stripe_simulator.deliver()
+    by_dashboard(stripe_simulator, 200)
+    assert balances() == {**BOOKED, "stripe:clearing": 2100, "revenue:registration": -300, "owed:refunds": -300}
+    assert count_of(Case, kind="refund_unattributed") == 0
+    by_dashboard(stripe_simulator, 400)
+    assert the(Case, kind="refund_failed").closed_at is not None
+    case = the(Case, kind="refund_unattributed")
+    assert case.detail["cents"] == 100 and balances()["suspense"] == 100
+    adopted_refunds.attribute(case.id, line(ItemKind.MEMBERSHIP).id, "user:1")
+    assert balances() == {"stripe:clearing": 1700, "revenue:registration": -300, "revenue:membership": -1400}
+    work()
+    assert reconciling.reconcile().in_order and health_check.findings() == []
 
 
 # --- Money that came too late ----------------------------------------------------------------------------------------------

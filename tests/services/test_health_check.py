@@ -89,7 +89,10 @@ def test_refund_that_is_not_in_the_books_is_found(
 
     monkeypatch.setattr(ledger, "book", forgetful)
     work()
-    assert findings() == ["Ledger: 1 refunds are not in the books as they were sent."]
+    assert findings() == [
+        "Ledger: 1 refunds are not in the books as they were sent.",
+        "Ledger: what is owed back of 1 payments is not what is left to send.",
+    ]
 
 
 @pytest.mark.databases("sqlite")

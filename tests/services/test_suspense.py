@@ -162,3 +162,12 @@ def test_booking_is_paid_back_out_of_the_payment_that_bought_it(app: Flask, stri
     work()
     assert sum(refund["amount"] for refund in stripe_simulator.control.refunds()) == 1200 + wrong_cents
     assert balances() == {}
+
+
+def test_only_what_has_not_gone_back_in_the_dashboard_is_kept(app: Flask, stripe_simulator: Any) -> None:
+    case = mismatched(stripe_simulator)
+    stripe_simulator.control.refund(the(Payment).payment_intent_id, 400)
+    stripe_simulator.deliver()
+    suspense.keep(case.id, "user:1")
+    assert balances() == {"stripe:clearing": 800, "revenue:other": -800}
+    assert reconciling.reconcile().in_order and health_check.findings() == []

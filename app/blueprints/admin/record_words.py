@@ -190,6 +190,7 @@ DECISIONS = {
     "tried again": _("Tried again"),
     "paid by hand": _("Paid out by hand"),
     "attributed": _("Assigned"),
+    "given back since": _("Given back since"),
     "equal again": _("The books are equal again"),
     "won": _("Dispute won"),
     "lost": _("Dispute lost"),
