@@ -123,10 +123,11 @@ def _rebook(db: Session, registration: Registration, old: ClubSession, new: Club
     db.execute(mine.values(club_session_id=new.id, checked_in_at=None, moved_at=now))
     db.refresh(registration)
     places.release(db, old.id, registration.places)
-    revenue, kept = ledger.revenue(ItemKind.REGISTRATION), paying_back.kept_cents(db, registration)
-    key = f"move:{registration.id}:{once}"
-    ledger.book(db, f"{key}:out", revenue, ledger.MOVED, kept, new.currency, club_session_id=old.id)
-    ledger.book(db, f"{key}:in", ledger.MOVED, revenue, kept, new.currency, club_session_id=new.id)
+    revenue = ledger.revenue(ItemKind.REGISTRATION)
+    for payment_id, cents in paying_back.earned(db, registration):
+        key, payment = f"move:{registration.id}:{once}:{payment_id}", {"payment_id": payment_id}
+        ledger.book(db, f"{key}:out", revenue, ledger.MOVED, cents, new.currency, club_session_id=old.id, **payment)
+        ledger.book(db, f"{key}:in", ledger.MOVED, revenue, cents, new.currency, club_session_id=new.id, **payment)
     return calendars.strike_out(db, old.id)
 
 

@@ -32,6 +32,20 @@ def kept_cents(db: Session, registration: Registration) -> int:
     return registration.amount_paid_cents - int(db.execute(back).scalar_one())
 
 
+def earned(db: Session, registration: Registration) -> list[tuple[int, int]]:
+    """What the books have as revenue of this booking, by the payments that bought it: what failed to go back is none."""
+    kept, parts = kept_cents(db, registration), []
+    lines = select(OrderItem).where(OrderItem.registration_id == registration.id).order_by(OrderItem.id)
+    for item in db.execute(lines).scalars().all():
+        payment, _left = _payment_of(db, item)
+        if payment is None:
+            continue
+        mine = min(kept, _left_of_price(db, item))
+        kept -= mine
+        parts.append((payment.id, mine - min(mine, still_owed.of_payment(db, payment.id).of(item.id, None))))
+    return parts
+
+
 def owe_for_line(
     db: Session, item: OrderItem, cents: int, reason: str, actor: str, *, club_session_id: int | None = None
 ) -> int:

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import update
 
 from app.extensions import db as flask_db
-from app.models import Case, ClubSession, Order, Payment, Refund, Registration
+from app.models import Case, ClubSession, LedgerEntry, Order, Payment, Refund, Registration
 from app.queries import desk_cases, orders
 from app.rules.refusals import InvalidInput
 from app.services import (
@@ -17,11 +17,13 @@ from app.services import (
     cancelling,
     failed_refunds,
     health_check,
+    moving,
     reconciling,
     staff_actions,
     suspense,
     winding_up,
 )
+from app.services.differences import Settlement, Settling
 from app.transaction import transaction
 from tests.support.booking import balances, begin, do_not_pause, event, order_of, receive, work
 from tests.support.factories import make_club_session
@@ -194,6 +196,34 @@ def test_wrong_money_of_which_a_part_failed_to_go_back_goes_back_whole_once(app:
     work()
     assert balances() == {} and case_of(failed_part).resolution == "given back since"
     sound()
+
+
+# --- Moved, and looked after -------------------------------------------------------------------------------------------------
+
+
+def test_move_takes_along_only_what_is_still_revenue(app: Flask, booked: Registration, failed: int) -> None:
+    new = make_club_session()
+    moving.move(booked.token, new.slug, Settlement(Settling.WAIVE, "Asked by phone", "m" * 20, 0), STAFF)
+    assert earned_by_session() == {booked.club_session_id: 0, new.id: 700}
+
+
+def test_dashboard_refund_after_a_move_is_taken_from_the_new_session(
+    app: Flask, booked: Registration, stripe_simulator: Any
+) -> None:
+    new = make_club_session()
+    moving.move(booked.token, new.slug, Settlement(Settling.WAIVE, "Asked by phone", "m" * 20, 0), STAFF)
+    by_dashboard(stripe_simulator, 400)
+    assert earned_by_session() == {booked.club_session_id: 0, new.id: 800}
+    sound()
+
+
+def earned_by_session() -> dict[int | None, int]:
+    sums: dict[int | None, int] = {}
+    for entry in all_of(LedgerEntry):
+        sign = (entry.credit_account == "revenue:registration") - (entry.debit_account == "revenue:registration")
+        if sign:
+            sums[entry.club_session_id] = sums.get(entry.club_session_id, 0) + sign * entry.amount_cents
+    return sums
 
 
 @pytest.mark.databases("sqlite")
