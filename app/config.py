@@ -13,11 +13,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from babel.core import get_global
-from babel.numbers import UnknownCurrencyError, validate_currency
 from flask import current_app
+
+from . import setting_values as values
+from .setting_values import SettingsError as SettingsError
+from .setting_values import sender as sender
 
 INSTANCE = Path(__file__).resolve().parent.parent / "instance"
 STRIPE_API = "https://api.stripe.com"
@@ -27,10 +29,6 @@ DEMO_STRIPE_KEY = "sk_test_simulator"
 DEMO_WEBHOOK_SECRET = "whsec_simulator"  # noqa: S105 - the simulator's, refused with a live key
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 PLACEHOLDERS = ("change", "secret", "example", "dev", "test", "demo", "password", "placeholder", "xxx")
-
-
-class SettingsError(RuntimeError):
-    """A setting is missing, wrong or unsafe; the message names it and says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,36 +105,38 @@ def from_environment(environ: Mapping[str, str] | None = None, *, development: b
     env = {k: v.strip() for k, v in (os.environ if environ is None else environ).items() if v.strip()}
     if development is None:
         development = env.get("FLASK_DEBUG", "0").lower() not in ("", "0", "false", "no")
-    site_url = _url(env, "SITE_URL", "http://127.0.0.1:5000")
-    stripe_key, base = env.get("STRIPE_SECRET_KEY", ""), _url(env, "STRIPE_API_BASE", STRIPE_API)
+    site_url = values.url(env, "SITE_URL", "http://127.0.0.1:5000")
+    stripe_key, base = env.get("STRIPE_SECRET_KEY", ""), values.url(env, "STRIPE_API_BASE", STRIPE_API)
     webhook_secrets = tuple(s.strip() for s in env.get("STRIPE_WEBHOOK_SECRET", "").split(",") if s.strip())
     if development and not stripe_key:
         stripe_key, webhook_secrets = DEMO_STRIPE_KEY, webhook_secrets or (DEMO_WEBHOOK_SECRET,)
         base = base if base != STRIPE_API else "http://127.0.0.1:4242"
+    site_name = values.name("SITE_NAME", env.get("SITE_NAME", "Muster"))
     host = urlsplit(site_url).hostname or "localhost"
     return Settings(
         secret_key=env.get("SECRET_KEY", "") or (secrets.token_urlsafe(32) if development else ""),
-        site_url=site_url, site_name=env.get("SITE_NAME", "Muster"),
-        site_colour=_colour(env.get("SITE_COLOUR", "#0b6e4f")),
-        database_url=_database(env.get("DATABASE_URL", "")),
+        site_url=site_url, site_name=site_name,
+        site_colour=values.colour(env.get("SITE_COLOUR", "#0b6e4f")),
+        database_url=values.database(env.get("DATABASE_URL", ""), INSTANCE),
         stripe_secret_key=stripe_key,
         stripe_webhook_secrets=webhook_secrets,
         stripe_api_base=base,
-        mail_url=_mail(env.get("MAIL_URL", "")),
-        mail_from=_mail_address("MAIL_FROM", env.get("MAIL_FROM", f"{env.get('SITE_NAME', 'Muster')} <no-reply@{host}>")),
-        mail_reply_to=_mail_address("MAIL_REPLY_TO", env.get("MAIL_REPLY_TO", "")),
-        currency=_currency(env.get("CURRENCY", "NZD")), time_zone=_time_zone(env.get("TIME_ZONE", "Pacific/Auckland")),
-        hold_minutes=_integer(env, "HOLD_MINUTES", 30, 1, 24 * 60 - 10),
-        listing_fee_cents=_integer(env, "LISTING_FEE_CENTS", 1200, 0, 10_000_000),
-        listing_review=_integer(env, "LISTING_REVIEW", 0, 0, 1) == 1,
-        student_domains=_domains(env.get("STUDENT_DOMAINS", "")),
+        mail_url=values.mail(env.get("MAIL_URL", "")),
+        mail_from=values.mail_address("MAIL_FROM", env.get("MAIL_FROM") or sender(site_name, host)),
+        mail_reply_to=values.mail_address("MAIL_REPLY_TO", env.get("MAIL_REPLY_TO", "")),
+        currency=values.currency(env.get("CURRENCY", "NZD")),
+        time_zone=values.time_zone(env.get("TIME_ZONE", "Pacific/Auckland")),
+        hold_minutes=values.integer(env, "HOLD_MINUTES", 30, 1, 24 * 60 - 10),
+        listing_fee_cents=values.integer(env, "LISTING_FEE_CENTS", 1200, 0, 10_000_000),
+        listing_review=values.integer(env, "LISTING_REVIEW", 0, 0, 1) == 1,
+        student_domains=values.domains(env.get("STUDENT_DOMAINS", "")),
         oidc_issuer=_issuer(env),
         oidc_client_id=env.get("OIDC_CLIENT_ID", ""), oidc_client_secret=env.get("OIDC_CLIENT_SECRET", ""),
-        redis_url=env.get("REDIS_URL", ""), files_dir=_files_dir(env.get("FILES_DIR", "")),
-        trusted_proxies=_integer(env, "TRUSTED_PROXIES", 0, 0, 10),
+        redis_url=values.redis(env.get("REDIS_URL", "")), files_dir=values.files_dir(env.get("FILES_DIR", ""), INSTANCE),
+        trusted_proxies=values.integer(env, "TRUSTED_PROXIES", 0, 0, 10),
         metrics_token=env.get("METRICS_TOKEN", ""),
-        checkouts_at_once=_integer(env, "CHECKOUTS_AT_ONCE", 12, 1, 1000),
-        file_megabytes=_integer(env, "FILE_MEGABYTES", 100, 1, 2000),
+        checkouts_at_once=values.integer(env, "CHECKOUTS_AT_ONCE", 12, 1, 1000),
+        file_megabytes=values.integer(env, "FILE_MEGABYTES", 100, 1, 2000),
         development=development, checkout_origins=_origins(env.get("CHECKOUT_ORIGINS", ""), base), **_whatsapp(env),
     )  # fmt: skip
 
@@ -180,27 +180,12 @@ def unsafe(settings: Settings) -> list[str]:
     return found
 
 
-def _integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    text = env.get(name, str(default))
-    if not text.isascii() or not text.lstrip("-").isdigit() or not low <= int(text) <= high:
-        raise SettingsError(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
-    return int(text)
-
-
-def _url(env: Mapping[str, str], name: str, default: str) -> str:
-    text = env.get(name, default).rstrip("/")
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise SettingsError(f"{name} must be a web address such as https://club.example, not {text!r}.")
-    return text
-
-
 def _issuer(env: Mapping[str, str]) -> str:
     """The sign-in provider as it names itself, a closing slash included: its tokens are compared with it letter by letter."""
     text = env.get("OIDC_ISSUER", "")
     if not text:
         return ""
-    _url(env, "OIDC_ISSUER", "")
+    values.url(env, "OIDC_ISSUER", "")
     if not text.startswith("https://") and urlsplit(text).hostname not in LOOPBACK:
         raise SettingsError("OIDC_ISSUER must begin with https://.")
     for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"):
@@ -212,7 +197,7 @@ def _issuer(env: Mapping[str, str]) -> str:
 def _whatsapp(env: Mapping[str, str]) -> dict[str, str]:
     """Token and phone number id together or neither; the token goes over an encrypted line, or to this machine."""
     token, phone_id = env.get("WHATSAPP_TOKEN", ""), env.get("WHATSAPP_PHONE_ID", "")
-    base, language = _url(env, "WHATSAPP_API_BASE", WHATSAPP_API), env.get("WHATSAPP_LANGUAGE", "en")
+    base, language = values.url(env, "WHATSAPP_API_BASE", WHATSAPP_API), env.get("WHATSAPP_LANGUAGE", "en")
     if bool(token) != bool(phone_id):
         raise SettingsError("WHATSAPP_TOKEN and WHATSAPP_PHONE_ID belong together: set both, or neither.")
     if not token.isascii() or any(c.isspace() for c in token):
@@ -226,75 +211,8 @@ def _whatsapp(env: Mapping[str, str]) -> dict[str, str]:
     return {"whatsapp_token": token, "whatsapp_phone_id": phone_id, "whatsapp_api_base": base, "whatsapp_language": language}
 
 
-def _database(text: str) -> str:
-    if not text:
-        return f"sqlite:///{INSTANCE / 'muster.sqlite'}"
-    scheme, separator, rest = text.partition("://")
-    if not separator or scheme.partition("+")[0] not in ("sqlite", "postgresql", "postgres"):
-        raise SettingsError("DATABASE_URL must begin with sqlite:/// or postgresql://.")
-    if scheme.partition("+")[0] == "sqlite":
-        if rest in ("", "/") or ":memory:" in rest:
-            raise SettingsError("DATABASE_URL must name a SQLite file: a database in memory is lost with the process.")
-        return f"sqlite://{rest}" if rest.startswith("//") else f"sqlite:///{INSTANCE / rest[1:]}"
-    return f"postgresql+psycopg://{rest}"
-
-
-def _mail(text: str) -> str:
-    if text and urlsplit(text).scheme not in ("smtp", "smtps", "file"):
-        raise SettingsError("MAIL_URL must look like smtp://user:password@host:587 or smtps://….")
-    if text.startswith("smtp") and not urlsplit(text).hostname:
-        raise SettingsError("MAIL_URL names no mail server.")
-    return text
-
-
-def _mail_address(name: str, text: str) -> str:
-    if text and ("\n" in text or "\r" in text or "@" not in text):
-        raise SettingsError(f"{name} must be an e-mail address, with or without a name: Club <office@club.example>.")
-    return text
-
-
-def _currency(text: str) -> str:
-    try:
-        validate_currency(text.upper())
-    except UnknownCurrencyError:
-        raise SettingsError(f"CURRENCY must be a three-letter currency code such as NZD, not {text!r}.") from None
-    return text.upper()
-
-
-def _time_zone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (KeyError, ValueError, OSError):
-        raise SettingsError(f"TIME_ZONE must be a zone such as Pacific/Auckland, not {text!r}.") from None
-    return text
-
-
-def _colour(text: str) -> str:
-    digits = text.removeprefix("#")
-    if len(digits) != 6 or not set(digits.lower()) <= set("0123456789abcdef"):
-        raise SettingsError(f"SITE_COLOUR must be a colour such as #0b6e4f, not {text!r}.")
-    return f"#{digits.lower()}"
-
-
-def _files_dir(text: str) -> str:
-    folder = Path(text or INSTANCE / "files").absolute()
-    if folder.resolve().is_relative_to(Path(__file__).resolve().parent / "static"):
-        raise SettingsError("FILES_DIR must not be inside app/static, which is served to everybody.")
-    return str(folder)
-
-
-def _domains(text: str) -> tuple[str, ...]:
-    """Whose addresses are students': ``university.example``, several with commas; an @ in front is forgiven."""
-    named = tuple(d.strip().lstrip("@").lower() for d in text.split(",") if d.strip())
-    for domain in named:
-        if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", domain):
-            raise SettingsError(f"STUDENT_DOMAINS must be names such as university.example with commas between, not {domain!r}.")
-    return named
-
-
 def _origins(text: str, api_base: str) -> tuple[str, ...]:
     """Where Checkout pages live: a form's redirect there must be allowed by the CSP (STACK trap 1)."""
-    named = tuple(o.strip().rstrip("/") for o in text.split(",") if o.strip())
-    if named:
+    if named := values.origins(text):
         return named
     return ("https://checkout.stripe.com",) if api_base == STRIPE_API else ("https://checkout.stripe.com", api_base)

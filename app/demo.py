@@ -15,7 +15,7 @@ import flask_migrate
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from . import clock, create_app, jobs
-from .config import DEMO_STRIPE_KEY, DEMO_WEBHOOK_SECRET, INSTANCE, Settings, SettingsError, from_environment
+from .config import DEMO_STRIPE_KEY, DEMO_WEBHOOK_SECRET, INSTANCE, Settings, SettingsError, from_environment, sender
 from .rules import webhook_setup
 from .services import sample_data, stripe_inbox
 from .simulator import server as stripe_server
@@ -67,7 +67,7 @@ def _settings(port: int, stripe_port: int) -> Settings:
     return settings.with_(
         site_url=f"http://{HOST}:{port}",
         site_name=name,
-        mail_from=settings.mail_from if os.environ.get("MAIL_FROM") else f"{name} <no-reply@club.example>",
+        mail_from=settings.mail_from if os.environ.get("MAIL_FROM") else sender(name, "club.example"),
         database_url=settings.database_url if os.environ.get("DATABASE_URL") else f"sqlite:///{INSTANCE / 'demo.sqlite'}",
         files_dir=settings.files_dir if os.environ.get("FILES_DIR") else str(INSTANCE / "demo-files"),
         stripe_secret_key=DEMO_STRIPE_KEY,

@@ -8,7 +8,7 @@ from tests.support.source import Source, assert_none, sources
 
 GROUND = (
     "config", "extensions", "transaction", "postgresql", "clock", "few_at_once", "jobs", "logs", "measures", "scan_loops",
-    "scan_results", "worker_counts", "worker_slots", "writing_turns",
+    "scan_results", "setting_values", "worker_counts", "worker_slots", "writing_turns",
 )  # fmt: skip
 """Known to every floor but rules; `jobs` and its slots are the queue that services put work into."""
 WEB = (

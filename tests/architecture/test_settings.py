@@ -31,7 +31,9 @@ def variables(config: Source) -> set[str]:
 
 def _defaults(call: ast.Call) -> set[object]:
     """`env.get("NAME", "NZD")` reads NAME alone."""
-    return {a.value for a in call.args[1:] if isinstance(a, ast.Constant)} if _owner(call) else set()
+    owner = _owner(call)
+    asked_itself = isinstance(owner, ast.Name) and owner.id == "env"
+    return {a.value for a in call.args[1:] if isinstance(a, ast.Constant)} if asked_itself else set()
 
 
 def _owner(call: ast.Call) -> ast.AST | None:
@@ -88,8 +90,8 @@ def test_only_config_reads_the_environment() -> None:
 
 
 def test_undocumented_setting_is_found() -> None:
-    config = Source(CONFIG, 'def f(env):\n    return env.get("A_B", "NZD"), env["C"], _integer(env, "D_E", 3), other("F")\n')
-    assert variables(config) == {"A_B", "C", "D_E"}
+    config = Source(CONFIG, 'def f(env):\n    return env.get("A_B", "NZD"), env["C"], g(env, "D_E"), m.g(env, "H", "I"), o()\n')
+    assert variables(config) == {"A_B", "C", "D_E", "H"}
     assert in_table("| `A_B` | text |\n| `C`, `D` | `E_F` |\nno `G`") == {"A_B", "C", "D"}
     assert in_example("A_B=1\n# C_D=\nwords E=2") == {"A_B", "C_D"}
 
