@@ -64,7 +64,7 @@ def _without_slash() -> str | None:
         current_app.create_url_adapter(request).match(path, "GET")  # type: ignore[union-attr]
     except HTTPException:
         return None
-    return f"{path}?{request.query_string.decode()}" if request.query_string else path
+    return f"{path}?{request.query_string.decode(errors='replace')}" if request.query_string else path
 
 
 def _database(error: DBAPIError | PoolTimeout | Overtaken) -> ResponseReturnValue:

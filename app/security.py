@@ -19,9 +19,9 @@ from flask.sessions import SecureCookieSessionInterface
 from flask_login import UserMixin, current_user, login_user
 from itsdangerous import URLSafeTimedSerializer
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, IntegerConverter, Map
 
-from . import clock
+from . import clock, readable
 from .config import Settings
 from .extensions import csrf, limiter, login_manager
 from .rules.statuses import Role
@@ -51,6 +51,15 @@ class EventConverter(BaseConverter):
     """Stripe's id of an event."""
 
     regex = r"evt_[A-Za-z0-9_]{1,250}"
+
+
+class NumberConverter(IntegerConverter):
+    """An id of ours. A number that no database holds is none, nor one with more digits than can be read."""
+
+    regex = r"[0-9]{1,19}"
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=2**63 - 1)
 
 
 class SignedIn(UserMixin):
@@ -204,7 +213,7 @@ def init_security(app: Flask, settings: Settings) -> None:
         RATELIMIT_STORAGE_OPTIONS=REDIS_PATIENCE if settings.redis_url else {},
         RATELIMIT_ENABLED=True,
     )
-    app.url_map.converters.update(slug=SlugConverter, token=TokenConverter, event=EventConverter)
+    app.url_map.converters.update(slug=SlugConverter, token=TokenConverter, event=EventConverter, int=NumberConverter)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
@@ -212,6 +221,7 @@ def init_security(app: Flask, settings: Settings) -> None:
     login_manager.session_protection = None
     login_manager.user_loader(_load_user)
     app.before_request(_allow_files)
+    app.before_request(readable.refuse_unreadable)
     csrf.init_app(app)
     limiter.init_app(app)
     app.after_request(_headers(settings, https))

@@ -47,6 +47,10 @@ def test_signed_event_is_taken_up_to_five_minutes_either_way(app: Flask, stripe_
     assert the(StripeEvent).id == "evt_1" and the(StripeEvent).payload == json.loads(BODY)
 
 
+def test_body_is_read_as_it_came_even_when_it_is_called_a_form(app: Flask, stripe_simulator: Any) -> None:
+    assert send(app, BODY, signature(BODY), content_type="application/x-www-form-urlencoded")[0] == 200
+
+
 @pytest.mark.parametrize("age", [301, 86400, -301, -86400])
 def test_too_old_and_too_far_ahead_is_refused(app: Flask, stripe_simulator: Any, clock: Any, age: int) -> None:
     assert send(app, BODY, signature(BODY, at=int(clock.now.timestamp()) - age))[0] == 400

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import pytest
 from flask import Flask
+from werkzeug.test import TestResponse
 
-from app.models import Order
+from app import readable
+from app.models import BasketItem, Order
 from app.queries import club_sessions
+from app.rules.statuses import Role
 from app.services import checkout
 from tests.support.booking import begin, do_not_pause, states, taken
-from tests.support.factories import make_club_session, make_free_club_session
+from tests.support.factories import PASSWORD, make_club_session, make_free_club_session
 from tests.support.outage import database_away
 from tests.support.pages import PageClient
 from tests.support.rows import count_of, the
+from tests.web.desk import sign_in
+from tests.web.test_basket import put
 
 
 @pytest.fixture(autouse=True)
@@ -146,3 +152,68 @@ def test_order_that_ended_while_stripe_answered_has_a_page_of_its_own(
     page = pages.submit("/register")
     assert (page.status, page.h1) == (409, "This order is no longer open")
     assert stripe_simulator.checkout()["status"] == "expired"
+
+
+# --- What nothing can read ----------------------------------------------------------------------------------------------------
+
+
+def with_query(pages: PageClient, path: str, query: str) -> TestResponse:
+    """``query`` as it stands in the request's first line, in latin-1: a browser would write it in ASCII."""
+    return pages.http.get(path, base_url=pages.base_url, environ_overrides={"QUERY_STRING": query})
+
+
+@pytest.mark.parametrize("path", ["/", "/account/sign-in", "/account/provider/start", "/basket", "/admin/people"])
+def test_query_that_is_no_text_is_not_our_fault(sqlite_app: Flask, pages: PageClient, path: str) -> None:
+    answer = with_query(pages, path, "next=\xff")
+    assert answer.status_code == 400 and "We could not read that" in answer.text
+    assert with_query(pages, path, "next=\xc4\x81").status_code != 400, "text is text, though it is not percent-encoded"
+
+
+def test_query_that_is_no_text_does_not_hide_that_there_is_no_such_page(sqlite_app: Flask, pages: PageClient) -> None:
+    assert with_query(pages, "/no-such-page/", "a=\xff").status_code == 404
+    meant = with_query(pages, "/membership/", "a=\xff")
+    assert (meant.status_code, meant.headers["Location"]) == (308, "/membership?a=%EF%BF%BD")
+
+
+@pytest.mark.databases("sqlite", "postgresql")
+def test_nul_is_refused_wherever_it_comes(app: Flask, pages: PageClient) -> None:
+    make_club_session(slug="badminton")
+    app.config["WTF_CSRF_ENABLED"] = False
+    sent: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("/account/sign-in", {"data": {"email": "a\0b@club.example", "password": PASSWORD}}),
+        ("/account/sign-in", {"data": {"email": "ana@club.example", "next": "\0"}, "content_type": "multipart/form-data"}),
+        ("/sessions/badminton/register", {"data": {"name": "Ana", "email": "ana@club.example", "code": "AB\0C"}}),
+        ("/basket/code", {"data": {"code": ["ABC", "\0"]}}),
+        ("/admin/products/course/files/new", {"data": {"file": (BytesIO(b"x"), "a\0b.pdf")}}),
+    )
+    for path, what in sent:
+        answer = pages.http.post(path, base_url=pages.base_url, **what)
+        assert answer.status_code == 400 and "We could not read that" in answer.text, (path, what)
+    for path in ("/?q=a%00b", "/sessions/badminton?%00", "/admin/people?q=%00"):
+        assert pages.get(path).status == 400, path
+    pages.http.set_cookie("basket", "a\0b", domain="muster.test")
+    assert pages.get("/basket").status == 400
+
+
+@pytest.mark.databases("postgresql")
+def test_twin_postgresql_takes_no_nul(app: Flask, pages: PageClient) -> None:
+    app.before_request_funcs[None].remove(readable.refuse_unreadable)
+    sign_in(pages, Role.STAFF)
+    app.testing = False
+    assert pages.get("/admin/people?q=a%00b").status == 500
+
+
+@pytest.mark.databases("sqlite", "postgresql")
+def test_number_that_no_database_holds_is_no_page(app: Flask, pages: PageClient) -> None:
+    make_club_session(slug="badminton")
+    visitor = PageClient(app)
+    put(visitor, "registration", "badminton", quantity=1)
+    csrf = visitor.get("/basket").form("/remove")["csrf_token"]
+    sign_in(pages, Role.ADMIN)
+    for number in (2**31, 2**63 - 1, 2**63, 10**30, int("9" * 4000), -1):
+        for path in ("people/{}", "people/{}/role", "cases/{}", "codes/{}/edit", "memberships/{}/change", "purchases/{}/refund",
+                     "memberships/give?person={}", "sessions/badminton/mail/{}", "audit?person={}"):  # fmt: skip
+            status = pages.get(f"/admin/{path}".format(number)).status
+            assert status == (200 if number < 0 and "audit" in path else 404), (path, number)
+        assert visitor.post(f"/basket/lines/{number}/remove", {"csrf_token": csrf}).status in (200, 404), number
+    assert count_of(BasketItem) == 1

@@ -12,6 +12,7 @@ from ... import clock
 from ...config import current_settings
 from ...extensions import db
 from ...queries import desk_memberships, desk_person, membership_plans
+from ...queries.desk_cases import HIGHEST_ID
 from ...queries.desk_memberships import MemberRow
 from ...queries.desk_person import Account
 from ...queries.memberships import club_today
@@ -130,7 +131,7 @@ def _change(member: MemberRow, form: ChangeForm) -> str:
 
 def _person_asked_for() -> Account | None:
     user_id = request.args.get("person", type=int)
-    return None if user_id is None else desk_person.account(user_id, clock.now()) or abort(404)
+    return None if user_id is None else desk_person.account(min(max(0, user_id), HIGHEST_ID), clock.now()) or abort(404)
 
 
 def _saved(fields: PlanFields) -> str:
