@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from http import HTTPMethod
 from time import perf_counter
 
 from flask import Flask, Response, g, request
@@ -13,6 +14,9 @@ from . import logs, measures
 from .config import Settings
 
 QUIET = frozenset({"static"})
+METHODS = frozenset(HTTPMethod)
+OTHER = "other"
+"""The method of what HTTP does not know: one label, however many a scanner makes up."""
 
 
 def init_watching(app: Flask, settings: Settings) -> None:
@@ -31,12 +35,13 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     """Count, and log what changed something or failed: by the route's name, for addresses hold secrets."""
     took, route = perf_counter() - g.get("began_at", perf_counter()), request.endpoint or measures.UNROUTED
+    method = request.method if request.method in METHODS else OTHER
     if route not in QUIET:
-        measures.REQUESTS.labels(route, request.method, response.status_code).observe(took)
+        measures.REQUESTS.labels(route, method, response.status_code).observe(took)
     response.headers["X-Request-Id"] = logs.request_id()
     if request.method not in ("GET", "HEAD") or response.status_code >= 500:
         level = logging.ERROR if response.status_code >= 500 else logging.INFO
-        facts = {"route": route, "method": request.method, "status": response.status_code, "ms": round(took * 1000)}
+        facts = {"route": route, "method": method, "status": response.status_code, "ms": round(took * 1000)}
         logging.getLogger("app.requests").log(level, "request", extra=facts)
     return response
 

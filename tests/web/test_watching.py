@@ -17,7 +17,7 @@ import pytest
 import requests
 from flask import Flask
 
-from app import create_app
+from app import create_app, measures
 from app.config import Settings
 from tests.processes.house import end, free_port
 from tests.support.booking import begin
@@ -54,6 +54,16 @@ def test_requests_are_counted_by_route_and_never_by_address(sqlite_app: Flask, p
     pages.get("/nobody-knows-this")
     text = pages.get("/metrics").html
     assert 'route="public.session_page"' in text and session.slug not in text and "nobody-knows-this" not in text
+
+
+def test_methods_that_somebody_makes_up_are_one(sqlite_app: Flask, pages: PageClient) -> None:
+    pages.get("/healthz")
+    before = len(measures.REQUESTS._metrics)
+    for number in range(20):
+        pages.http.open("/healthz", method=f"MADE{number}", base_url=pages.base_url)
+    text = pages.get("/metrics").html
+    assert len(measures.REQUESTS._metrics) <= before + 2, "their own, and the one of /metrics"
+    assert 'method="other"' in text and "MADE" not in text
 
 
 def test_figures_take_three_statements(
