@@ -17,6 +17,7 @@ from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import HiddenInput
 
 from ..rules.addresses import normalise_email
+from .fields import MOST
 
 NAME_MAX = 200
 ATTEMPT = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -35,6 +36,12 @@ class ExpectedField(IntegerField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(validators=[Optional()], **kwargs)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """A number beyond every price becomes the nearest that can be shown: no price is that either, so we ask again."""
+        super().process_formdata(valuelist)
+        if self.data is not None:
+            self.data = max(-MOST, min(self.data, MOST))
 
     def post_validate(self, form: Any, validation_stopped: bool) -> None:
         """Forget what was wrong with it."""

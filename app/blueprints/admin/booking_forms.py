@@ -5,6 +5,7 @@ A tick to overbook is on the check page alone, with the number that it allows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 from typing import Any, ClassVar
@@ -28,6 +29,7 @@ from ...templating import when
 from ..fields import DayField, MoneyField, WholeNumberField, radios
 from .action_forms import ReasonForm
 
+HIDDEN_NUMBER = re.compile(r"-?[0-9]{1,12}")
 NOT_TYPED = ("csrf_token", "once", "overbook_to")
 DEARER = (
     (Settling.LINK, _("Mail a link to pay the difference by card")),
@@ -40,6 +42,11 @@ CHEAPER = ((Settling.REFUND, _("Give the difference back")), (Settling.WAIVE, _(
 
 def _strip(text: str | None) -> str:
     return " ".join((text or "").split())
+
+
+def _number(field: HiddenField) -> int:
+    """What a hidden field says; what is no number is 0, for nobody can mend it."""
+    return int(field.data) if HIDDEN_NUMBER.fullmatch(field.data or "") else 0
 
 
 class BookingForm(ReasonForm):
@@ -60,12 +67,12 @@ class BookingForm(ReasonForm):
     @property
     def expected_cents(self) -> int:
         """The price or difference that the check page named."""
-        return int(self.expected.data) if (self.expected.data or "").lstrip("-").isdigit() else 0
+        return _number(self.expected)
 
     @property
     def overbook(self) -> int:
         """How far past capacity the tick allows to go."""
-        return int(self.overbook_to.data) if (self.overbook_to.data or "").isdigit() else 0
+        return max(0, _number(self.overbook_to))
 
     @property
     def deadline(self) -> datetime | None:
