@@ -23,6 +23,7 @@ Cell = str | int | Decimal | date | datetime | None
 BOM = "\ufeff"
 """Without it Excel takes UTF-8 for another encoding, and Tūhoe for TÅ«hoe."""
 LONGEST_CELL = 32_767
+LONGEST_SHEET_NAME = 31
 WIDEST = 50
 LOCAL = "%Y-%m-%d %H:%M:%S"
 
@@ -142,5 +143,6 @@ def _digits(amount: Decimal) -> str:
 
 
 def _sheet_name(title: str) -> str:
-    """Excel allows 31 characters, and some not."""
-    return "".join(c for c in title if c not in "[]:*?/\\'")[:31].strip() or "Export"
+    """Excel allows 31 characters, and some not; it counts in UTF-16, where an emoji is two."""
+    allowed = "".join(c for c in title if c not in "[]:*?/\\'")
+    return allowed.encode("utf-16-le")[:LONGEST_SHEET_NAME * 2].decode("utf-16-le", "ignore").strip() or "Export"

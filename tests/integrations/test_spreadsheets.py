@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -71,6 +72,15 @@ def test_moments_are_shown_by_the_clock_of_the_zone() -> None:
 
 def test_words_of_every_language_survive() -> None:
     assert as_csv(table([("Mere Tūhoe 王, \"x\"\nline",)], "Name"))[1] == ["Mere Tūhoe 王, \"x\"\nline"]
+
+
+@pytest.mark.parametrize(("title", "name"), [
+    ("x" * 40, "x" * 31), ("🏸" * 20, "🏸" * 15), ("x" * 30 + "🏸", "x" * 30), ("[]:*?/\\'", "Export"),
+    (" Fun? " + "x" * 40, "Fun " + "x" * 26),
+])  # fmt: skip
+def test_a_sheet_has_no_more_of_its_title_than_excel_takes(title: str, name: str) -> None:
+    with spreadsheets.xlsx_file(Table(title, [Column("Name", lambda row: row)], ["Ana"], "UTC")) as file, ZipFile(file) as book:
+        assert f'<sheet name="{name}" ' in book.read("xl/workbook.xml").decode()
 
 
 @pytest.mark.parametrize("form", ["csv", "xlsx"])

@@ -8,6 +8,7 @@ import io
 import pytest
 from flask import Flask
 
+from app import clock
 from app.models import AuditEntry, ClubSession, Payment
 from app.queries import questions as questions_of
 from app.rules.statuses import QuestionKind, RegistrationStatus, Role
@@ -102,6 +103,22 @@ def test_registrations_are_exported_as_searched_by_the_sessions_own_clock(pages:
     (entry,) = exported()
     assert (entry.subject_kind, entry.subject_id, entry.detail["list"]) == ("club_session", session.id, "registrations")
     assert "sydney-2026-03-03.csv" in pages.page.headers["Content-Disposition"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("shown", ["sessions/trip", "registrations"])
+def test_somebody_in_reserve_is_in_the_file(pages: PageClient, shown: str) -> None:
+    session = make_club_session(slug="trip", entry="application")
+    book(session, "Ana Lee", RegistrationStatus.IN_RESERVE, applied_at=clock.now(), reserved_at=clock.now())
+    rows = as_csv(export(pages, f"/admin/{shown}"))
+    assert dict(zip(rows[0], rows[1], strict=True))["State"] == "In reserve"
+    assert "In reserve" in read_xlsx(export(pages, f"/admin/{shown}", "XLSX").response.get_data())[1]
+
+
+def test_a_session_with_a_picture_in_its_long_title_is_exported(pages: PageClient) -> None:
+    session = make_club_session(slug="social", title="🏸 Social badminton for every level")
+    book(session, "Ana Lee")
+    made = export(pages, "/admin/sessions/social", "XLSX")
+    assert made.status == 200 and "Ana Lee" in read_xlsx(made.response.get_data())[1]
 
 
 def test_all_bookings_are_exported_as_shown(pages: PageClient, badminton: ClubSession) -> None:

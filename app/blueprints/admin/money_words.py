@@ -46,6 +46,7 @@ BOOKINGS = {
     RegistrationStatus.OFFERED: _("Offered a place"),
     RegistrationStatus.WAITLISTED: _("On the waitlist"),
     RegistrationStatus.UNDER_REVIEW: _("Applied"),
+    RegistrationStatus.IN_RESERVE: _("In reserve"),
     RegistrationStatus.CANCELLED: _("Cancelled"),
     RegistrationStatus.EXPIRED: _("Expired"),
     RegistrationStatus.DECLINED: _("Declined"),
