@@ -70,7 +70,7 @@ def test_two_phones_at_the_door(page: Page, chromium: Browser, live_site: str) -
         looked_at(other)
         click_through(other.get_by_role("button", name="I have NZ$12.00: let them in"))
         assert "Wanda Walk is in." in other.inner_text("main") and "1 of 21 in" in other.inner_text("main")
-    page.get_by_label("Name or code").fill("mere")
+    page.get_by_label("Name, e-mail or code").fill("mere")
     click_through(page.get_by_role("button", name="Find"))
     assert page.locator(".door__name").all_inner_texts() == ["Mere Tūhoe"]
     for path in (f"{DOOR}/sheet", f"{DOOR}/codes"):

@@ -127,6 +127,19 @@ def test_co_host_is_invited_says_yes_and_ticks_in(pages: PageClient, host: User,
     assert pages.get("/host/pottery").status == 404
 
 
+def test_nobody_finds_out_an_address_by_searching(pages: PageClient, host: User, stripe_simulator: StripeSimulator) -> None:
+    session = published(host, stripe_simulator, non_member_price_cents=None, member_price_cents=None)
+    begin(session, name="Ana Lee", email="secret.mail@private.example", expected_price_cents=0)
+    become(pages, host.email)
+    found = {text: "Ana Lee" in pages.get(f"/host/pottery/registrations?q={text}").text for text in (
+        "ana", the(Registration).reference, "secret.m", "@private.example", "ana+private")}  # fmt: skip
+    assert [text for text, there in found.items() if there] == ["ana", the(Registration).reference]
+    assert "private" not in pages.get("/host/pottery/registrations").html
+    sign_in(pages, Role.DESK)
+    page = pages.get("/admin/sessions/pottery/door?q=@private.example")
+    assert "Ana Lee" in page.text and "Name, e-mail or code" in page.text, "the twin: the committee is shown addresses anyway"
+
+
 def test_invitation_is_for_nobody_else(pages: PageClient, host: User) -> None:
     draft = make_draft(host, slug="pottery")
     become(pages, host.email)

@@ -45,13 +45,13 @@ class CodesForm(FlaskForm):
 @bp.get("/sessions/<slug:slug>/door")
 @staff_only(Role.DESK)
 def door(slug: str) -> ResponseReturnValue:
-    """Who comes in; ``?q=`` searches by name or code, ``?show=`` picks a list, ``?last=`` is who was ticked just now."""
+    """Who comes in; ``?q=`` searches by name, e-mail or code, ``?show=`` picks a list, ``?last=`` is who was ticked."""
     session, show = _session(slug), _show(request.args.get("show", ""))
     text, last = request.args.get("q", "").strip()[:LONGEST_SEARCH], door_service.as_code(request.args.get("last", "")[:20])
     return render_template(
         "admin/door.html",
         session=session,
-        page=desk_door.lines(slug, show, text, page_number()),
+        page=desk_door.lines(slug, show, text, page_number(), by_email=True),
         show=show,
         text=text,
         last=desk_door.line(slug, last) if last else None,
