@@ -1,6 +1,6 @@
 """What the door shows: who is expected and who is in, with the money that is still owed, searched by name or code; and the sheet.
 
-Called by the admin blueprint, the host's pages and a booking's own link. A page takes a fixed number of statements, however many come.
+Called by the admin blueprint, the host's pages and a booking's own link. A page takes a fixed number of statements.
 """
 
 from __future__ import annotations

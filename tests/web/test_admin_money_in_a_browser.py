@@ -107,6 +107,16 @@ def test_the_books_are_closed_with_javascript_off(page: Any, app: Flask) -> None
         assert the(AuditEntry, action="exported").detail["list"] == "statement"
 
 
+@pytest.mark.parametrize("javascript", [False, True], indirect=True)
+def test_one_page_gives_one_file_after_the_other(page: Any) -> None:
+    sign_in(page)
+    page.goto("/admin/money/orders")
+    for form in ("XLSX", "CSV", "CSV"):
+        with page.expect_download(timeout=5000) as saved:
+            page.get_by_role("button", name=form).click()
+        assert saved.value.suggested_filename == f"orders-2026-03-03.{form.lower()}"
+
+
 def test_a_part_is_refunded_with_javascript_off(page: Any, app: Flask, token: str) -> None:
     sign_in(page)
     click_through(page.get_by_role("link", name="Intermediate badminton for left-handers").first)

@@ -10,9 +10,10 @@
   }
 
   // A form is sent once. The button stays enabled, so that its formaction counts; coming back by "Back" frees the form again.
+  // One that answers with a file leaves the page standing, and may be sent again for another file.
   document.addEventListener("submit", function (event) {
     var form = event.target;
-    if (form.method !== "post") return;
+    if (form.method !== "post" || "file" in form.dataset) return;
     if (form.dataset.sent) {
       event.preventDefault();
       return;
