@@ -54,6 +54,36 @@ def test_what_was_typed_is_shown_again(app: Flask, pages: PageClient, name: str,
     assert page.status == status and email in page.html and count_of(Order) == 0
 
 
+@pytest.mark.parametrize("typed", ["0", "-1", "51", "two", "1.5", ""])
+def test_a_number_that_cannot_be_is_told_before_it_is_put_in(app: Flask, pages: PageClient, typed: str) -> None:
+    pages.get(f"/basket/add/registration/{make_club_session().slug}")
+    page = pages.submit(quantity=typed)
+    assert page.status == 422 and set(page.errors) == {"Enter a number from 1 to 50"} and page.form()["quantity"] == typed
+    assert count_of(BasketItem) == 0
+
+
+@pytest.mark.parametrize("typed", ["1.5", "two", "", "-1", "51", "9" * 5000])
+def test_a_number_that_cannot_be_leaves_the_line_as_it_was(app: Flask, pages: PageClient, typed: str) -> None:
+    put(pages, "registration", make_club_session().slug, quantity=2)
+    put(pages, "registration", make_club_session().slug, quantity=3)
+    pages.get("/basket")
+    line = f"/basket/lines/{all_of(BasketItem)[1].id}"
+    page = pages.submit(line, quantity=typed)
+    assert page.status == 422 and set(page.errors) == {"Enter a number from 0 to 50"} and page.form(line)["quantity"] == typed
+    assert [item.quantity for item in all_of(BasketItem)] == [2, 3]
+    assert pages.submit(line, quantity="4").status == 200
+    assert [item.quantity for item in all_of(BasketItem)] == [2, 4]
+
+
+def test_none_of_it_takes_the_line_out(app: Flask, pages: PageClient) -> None:
+    put(pages, "registration", make_club_session().slug, quantity=2)
+    pages.get("/basket")
+    line = f"/basket/lines/{the(BasketItem).id}"
+    stale = pages.page and pages.page.form(line)
+    assert "There is nothing in it" in pages.submit(line, quantity="0").text and count_of(BasketItem) == 0
+    assert "There is nothing in it" in pages.submit(stale, quantity="two").text, "the line has gone meanwhile"
+
+
 def test_line_that_went_is_named_and_nothing_was_taken(app: Flask, pages: PageClient) -> None:
     kept, full = make_club_session(), make_club_session(capacity=1, title="Chess")
     put(pages, "registration", kept.slug, quantity=1)

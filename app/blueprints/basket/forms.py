@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from govuk_frontend_wtf.wtforms_widgets import GovInput
@@ -13,18 +15,29 @@ from ..typed_codes import code_field
 MOST = 50
 
 
+def _how_many(**kwargs: Any) -> IntegerField:
+    widget = GovInput(input_type="number")
+    return IntegerField(_("How many"), widget=widget, render_kw={"inputmode": "numeric", "min": "1"}, **kwargs)
+
+
 class AddForm(FlaskForm):
     """How many of one thing."""
 
-    quantity = IntegerField(
-        _("How many"), default=1, widget=GovInput(input_type="number"), render_kw={"inputmode": "numeric", "min": "1"}
-    )
+    lowest = 1
+    quantity = _how_many(default=1)
 
     def validate_quantity(self, field: IntegerField) -> None:
         """Words and digits alike get the same instruction."""
         field.errors = []
-        if field.data is None or not 1 <= field.data <= MOST:
-            raise ValidationError(_("Enter a number from 1 to %(max)s", max=MOST))
+        if field.data is None or not self.lowest <= field.data <= MOST:
+            raise ValidationError(_("Enter a number from %(lowest)s to %(max)s", lowest=self.lowest, max=MOST))
+
+
+class ChangeForm(AddForm):
+    """How many of a line of the basket; 0 takes it out."""
+
+    lowest = 0
+    quantity = _how_many()
 
 
 class CheckoutForm(FlaskForm):

@@ -18,7 +18,7 @@ from ...templating import refusal_text
 from .. import typed_codes, viewer
 from ..buyer_fields import fresh_attempt
 from ..whatsapp_fields import agreed_number, with_whatsapp
-from .forms import AddForm, CheckoutForm, GuestForm
+from .forms import AddForm, ChangeForm, CheckoutForm, GuestForm
 
 bp = Blueprint("basket", __name__, url_prefix="/basket")
 bp.after_request(keep_private)
@@ -39,7 +39,7 @@ def add(kind: str, slug: str) -> ResponseReturnValue:
     form, single = AddForm(), items.handler(sold).single
     asked = request.method == "POST"
     if asked and not single and not form.validate():
-        return _show_add(sold, slug, form), 422
+        return _show_add(sold, slug, form)
     wanted = Wanted(sold, slug, 1 if single or not asked else form.quantity.data)
     if not asked:
         return _show_add(sold, slug, form)
@@ -53,8 +53,11 @@ def add(kind: str, slug: str) -> ResponseReturnValue:
 @bp.post("/lines/<int:item_id>")
 @public
 def change(item_id: int) -> ResponseReturnValue:
-    """Change how many of a line there are."""
-    return _change(item_id, request.form.get("quantity", type=int) or 0)
+    """Change how many of a line there are; what is no such number changes nothing and is shown again at its line."""
+    wish = ChangeForm()
+    if not wish.validate():
+        return _show(_form(), wrong=(item_id, wish))
+    return _change(item_id, wish.quantity.data)
 
 
 @bp.post("/lines/<int:item_id>/remove")
@@ -101,7 +104,7 @@ def pay() -> ResponseReturnValue:
 
 def _change(item_id: int, quantity: int) -> ResponseReturnValue:
     try:
-        baskets.change(_token() or "", item_id, min(quantity, baskets.MOST_OF_ONE), _buyer())
+        baskets.change(_token() or "", item_id, quantity, _buyer())
     except Refusal as refusal:
         return _show(_form(), refusal)
     return redirect(url_for("basket.basket"), 303)
@@ -133,25 +136,33 @@ def _show_add(kind: ItemKind, slug: str, form: AddForm, refusal: Refusal | None 
     if quoted is None and refusal is not None and refusal.status == 404:
         abort(404)
     facts = {"kind": kind, "slug": slug, "quoted": quoted, "single": handler.single, "path": handler.path(slug)}
-    return render_template("basket/add.html", form=form, notice=refusal, **facts), refusal.status if refusal else 200
+    page = render_template("basket/add.html", form=form, notice=refusal, **facts)
+    return page, refusal.status if refusal else 422 if form.errors else 200
 
 
-def _show(form: CheckoutForm, refusal: Refusal | None = None, *, typed: bool = False) -> ResponseReturnValue:
-    """The basket; with a refusal, what it says and of which line. ``typed``: with the code of the form, not the one kept."""
+def _show(
+    form: CheckoutForm, refusal: Refusal | None = None, *, typed: bool = False, wrong: tuple[int, ChangeForm] | None = None
+) -> ResponseReturnValue:
+    """The basket; with a refusal, what it says and of which line. ``typed``: with the code of the form, not the one kept.
+
+    ``wrong``: the line whose number cannot be, and what was typed there.
+    """
     view, gone = baskets.View(), None
     try:
         view = baskets.view(token, _buyer(form), form.code.data if typed else None) if (token := _token()) else view
     except BasketGone as error:
         gone = error
+    if wrong is not None and not any(line.id == wrong[0] and not line.single for line in view.lines):
+        wrong = None  # that line has gone meanwhile
     notice = refusal or gone or view.code_refusal
     if _refuse_code(form, view, refusal):
         notice = None
     page = render_template(
         "basket/basket.html", view=view, form=form, notice=notice, words=_words(notice, form), settings=current_settings(),
-        changed=isinstance(refusal, PriceChanged), about=notice.about if notice else None,
+        changed=isinstance(refusal, PriceChanged), about=notice.about if notice else None, wrong=wrong,
     )  # fmt: skip
     answer = refusal or gone
-    response = make_response(page, answer.status if answer else 200)
+    response = make_response(page, answer.status if answer else 422 if wrong else 200)
     if gone is not None:
         response.delete_cookie(_cookie_name(), path="/", secure=_https(), httponly=True, samesite="Lax")
     return response
