@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from app.extensions import db
 from app.models import AuditEntry, ClubSession, OutgoingEmail, Registration
 from app.rules.statuses import Entry, Role
+from app.transaction import transaction
 from tests.support.applying import accept, apply, reserve, status
 from tests.support.booking import mails, order_of, work
 from tests.support.factories import make_club_session, make_free_club_session
@@ -65,6 +67,15 @@ def test_applicant_sees_where_they_stand_confirms_and_pays(pages: PageClient, re
     assert the(Registration).status == "offered"  # looking takes nothing
     assert pages.submit(f"/offers/{booking.token}/accept").left_for is not None
     assert status(order) == "held"
+
+
+def test_a_link_to_a_booking_that_its_order_does_not_have_is_unknown(pages: PageClient, retreat: ClubSession) -> None:
+    order = apply(retreat)
+    accept(retreat, order)
+    booking, other = the(Registration, order_id=order_of(order).id), order_of(apply(retreat, email="ben@club.example"))
+    with transaction() as db:
+        db.execute(update(Registration).where(Registration.id == booking.id).values(order_id=other.id))
+    assert pages.get(f"/offers/{booking.token}").status == 404
 
 
 @pytest.mark.parametrize("stage", ["under_review", "in_reserve", "offered"])

@@ -62,5 +62,5 @@ def decline(token: str) -> ResponseReturnValue:
 def _found(token: str) -> tuple[OrderView, RegistrationView]:
     order_token = orders.token_of_registration(token) or abort(404)
     order = orders.page(order_token) or abort(404)
-    booking = next(item.registration for item in order.items if item.registration and item.registration.token == token)
-    return order, booking
+    bookings = (item.registration for item in order.items if item.registration is not None)
+    return order, next((booking for booking in bookings if booking.token == token), None) or abort(404)
