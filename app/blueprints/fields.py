@@ -20,6 +20,8 @@ from wtforms.validators import ValidationError
 from ..rules import money
 
 DAYS = ["%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y", "%d %B %Y", "%d %b %Y"]
+YEARS = range(2000, 2100)
+"""The years of a club's books: other days are slips of the finger, and some of them no calendar of ours can reckon with."""
 TIMES = ["%H:%M", "%H:%M:%S", "%H.%M", "%I:%M %p", "%I:%M%p", "%I.%M %p", "%I.%M%p", "%I %p", "%I%p"]
 AMOUNT = re.compile(r"(?:[A-Za-z]{0,3}\$|[A-Za-z]{3}|[€£¥])?\s*([0-9][0-9., ]*)")
 MOST = 2_000_000_000
@@ -33,7 +35,7 @@ def radios(label: Any, choices: Iterable[tuple[object, Any]]) -> RadioField:
 
 
 class DayField(DateField):
-    """A day of the calendar."""
+    """A day of the calendar, of one of the YEARS."""
 
     def __init__(self, label: Any, **kwargs: Any) -> None:
         super().__init__(label, format=DAYS, widget=GovInput(input_type="date"), **kwargs)
@@ -47,6 +49,9 @@ class DayField(DateField):
                 super().process_formdata([typed])
             except ValueError:
                 raise ValueError(_("Enter a real date as day, month and year, like 21/11/2026")) from None
+        if self.data is not None and self.data.year not in YEARS:
+            self.data = None
+            raise ValueError(_("Enter a year between %(first)s and %(last)s", first=YEARS.start, last=YEARS.stop - 1))
 
 
 class ClockField(TimeField):

@@ -29,8 +29,6 @@ from ..fields import DayField, MoneyField
 
 KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 LONGEST_REASON = 500
-YEARS = range(2000, 2100)
-"""The years of a club's books: other days are slips of the finger, and some of them no calendar of ours can reckon with."""
 
 
 def fresh_key() -> str:
@@ -148,15 +146,9 @@ class PeriodForm(FlaskForm):
         for field in (self.first, self.last):
             if field.data is None and not field.errors:
                 field.errors = [gettext("Enter a date, like 21/11/2026")]
-            elif field.data is not None and field.data.year not in YEARS:
-                field.errors = [_no_such_year()]
         if fine and not self.errors and self.last.data < self.first.data:
             self.last.errors = [gettext("Enter a day that is not before the first one")]
         return not self.errors
-
-
-def _no_such_year() -> str:
-    return str(gettext("Enter a year between %(first)s and %(last)s", first=YEARS.start, last=YEARS.stop - 1))
 
 
 class OpenPeriodForm(FlaskForm):
@@ -167,14 +159,6 @@ class OpenPeriodForm(FlaskForm):
 
     first = DayField(_("From"), name="from")
     last = DayField(_("To"), name="to")
-
-    def validate(self, extra_validators: Any = None) -> bool:
-        """Each day that is there can be one of the club's."""
-        super().validate(extra_validators)
-        for field in (self.first, self.last):
-            if field.data is not None and field.data.year not in YEARS:
-                field.errors = [_no_such_year()]
-        return not self.errors
 
     def moments(self, zone: str) -> tuple[datetime | None, datetime | None]:
         """When it begins and the moment after it ends, by the clock of ``zone``; None where it is open or cannot be read."""

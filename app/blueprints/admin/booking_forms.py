@@ -92,10 +92,11 @@ class BookingForm(ReasonForm):
 
     def check_deadline(self, how: str) -> bool:
         """A link needs a day in the future."""
-        if how == "link" and (self.deadline is None or self.deadline <= clock.now()):
+        if how != "link":
+            return True
+        if not self.pay_by.errors and (self.deadline is None or self.deadline <= clock.now()):
             self.pay_by.errors = [gettext("Enter the last day to pay, today or later")]
-            return False
-        return True
+        return not self.pay_by.errors
 
 
 def _pay_by() -> DayField:

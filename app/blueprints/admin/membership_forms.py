@@ -51,7 +51,10 @@ class PlanForm(DeskForm):
     """A plan in the club's currency: ``fields`` once it is valid."""
 
     name = StringField(_("Name"), filters=[_strip], validators=[InputRequired(_("Enter a name"))], widget=GovTextInput())
-    description = TextAreaField(_("What it gives"), filters=[_strip], validators=[Length(max=5000)], widget=GovTextArea())
+    description = TextAreaField(
+        _("What it gives"), filters=[_strip], widget=GovTextArea(),
+        validators=[Length(max=5000, message=_("Enter a description of %(max)d characters or fewer"))],
+    )  # fmt: skip
     price = MoneyField(_("Price"), description=_("Empty or 0: free."))
     student_price = MoneyField(_("Student price"), description=_("Leave it empty if students pay the same."))
     length_months = WholeNumberField(_("Length in months"), lowest=1, description=_("Leave it empty if it ends on a fixed day."))

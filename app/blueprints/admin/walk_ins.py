@@ -45,7 +45,8 @@ class WalkInForm(ActionForm):
     )
     reason = StringField(
         _("Why it is overbooked"), description=_("It stays on the record, for the committee only."), widget=GovTextInput(),
-        filters=[lambda text: " ".join((text or "").split())], validators=[Length(max=500)],
+        filters=[lambda text: " ".join((text or "").split())],
+        validators=[Length(max=500, message=_("Enter a reason of %(max)d characters or fewer"))],
     )  # fmt: skip
     overbook = BooleanField(widget=GovCheckboxInput())
     over = IntegerField(widget=HiddenInput(), validators=[Optional()])
@@ -88,21 +89,23 @@ def door_walk_in(slug: str) -> ResponseReturnValue:
     """Who came, then what to take, then they are in."""
     form, step = WalkInForm(), request.form.get("step", "check") if request.method == "POST" else "form"
     session = desk_door.session(slug) or abort(404)
-    if step in ("check", "do") and form.validate():
+    if step in ("check", "do"):
         try:
-            if step == "do":
+            if form.validate() and step == "do":
                 reference, name = walk_ins.add(slug, form.wanted, viewer.actor())
                 flash(gettext("%(name)s is in.", name=name))
                 return redirect(url_for("admin.door", slug=slug, last=reference), 303)
         except Refusal as refusal:
             form.refuse(refusal)
-        if _belongs_to_check(form.refused):
+        if _belongs_to_check(form):
             price = walk_ins.price(slug, form.email.data or None, form.places.data)
             page = render_template("admin/door_walk_in_check.html", session=session, form=form, price=price)
             return page, form.http_status
     return render_template("admin/door_walk_in.html", session=session, form=form), form.http_status
 
 
-def _belongs_to_check(refused: Refusal | None) -> bool:
-    """Whether the answer is on the check: another price, no place without overbooking, no reason for that."""
-    return refused is None or isinstance(refused, PriceChanged | NotEnoughPlaces) or refused.field == "reason"
+def _belongs_to_check(form: WalkInForm) -> bool:
+    """Whether the answer is on the check: another price, no place without overbooking, no reason for that or too long a one."""
+    refused = form.refused
+    known = refused is None or isinstance(refused, PriceChanged | NotEnoughPlaces) or refused.field == "reason"
+    return known and set(form.errors) <= {"reason"}
