@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from app import clock, jobs
-from app.models import ClubSession, Order, Payment, Registration
+from app.models import BookingNote, ClubSession, Order, Payment, Registration
 from app.rules.statuses import RegistrationStatus, Role
 from app.services import questions
 from tests.support.booking import begin, order_of
@@ -147,6 +147,15 @@ def test_contact_and_notes(pages: PageClient, paid: str) -> None:
     page = do(pages, "/contact", "Save name and address")
     row = the(Registration)
     assert row.email == "aroha@new.example" and page.path == f"/admin/registrations/{row.token}" and row.token != paid
+
+
+@pytest.mark.parametrize("typed", ["Rang about the car park. " * 81, ""])
+def test_a_note_that_cannot_be_kept_is_not_lost(pages: PageClient, paid: str, typed: str) -> None:
+    pages.get(f"/admin/registrations/{paid}")
+    page = pages.submit("/note", reason=typed)
+    assert page.status == 422 and page.errors == ["Enter a note of 2000 characters or fewer"]
+    assert page.form("/note")["reason"] == typed.strip() and count_of(BookingNote) == 0
+    assert "car park" in do(pages, "/note", "Keep this note", reason="Rang about the car park.").text
 
 
 def test_the_check_names_what_goes_along_and_what_is_paid_with_it(

@@ -25,7 +25,7 @@ from .action_forms import AmountForm, ReasonForm, walk
 @staff_only(Role.STAFF)
 def registration(token: str) -> ResponseReturnValue:
     """One booking with its whole history."""
-    return render_template("admin/registration.html", page=_page(token), letter=ReasonForm(formdata=None))
+    return render_template("admin/registration.html", page=_page(token), letter=ReasonForm(formdata=None), note=None)
 
 
 @bp.route("/registrations/<token:token>/refund", methods=["GET", "POST"])

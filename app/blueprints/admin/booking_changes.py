@@ -4,7 +4,7 @@ who it is for, leave a note. Each is checked first, with the exact amount and wh
 
 from __future__ import annotations
 
-from flask import abort, flash, redirect, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -217,16 +217,16 @@ def registration_contact(token: str) -> ResponseReturnValue:
 @bp.post("/registrations/<token:token>/note")
 @staff_only(Role.STAFF)
 def registration_note(token: str) -> ResponseReturnValue:
-    """Leave a note for the committee."""
-    _page(token)
-    form = NoteForm()
+    """Leave a note for the committee. One that cannot be kept comes back with the reason."""
+    page, form = _page(token), NoteForm()
     form.validate_once(form.once)
     try:
         booking_contact.note(token, form.reason.data or "", viewer.actor(), once=form.once.data)
     except Refusal as refusal:
-        flash(refusal_text(refusal))
-    else:
-        flash(_("The note is kept."))
+        form.refuse(refusal)
+        letter = NoteForm(formdata=None)
+        return render_template("admin/registration.html", page=page, letter=letter, note=form), form.http_status
+    flash(_("The note is kept."))
     return redirect(url_for("admin.registration", token=token), 303)
 
 
