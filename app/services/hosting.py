@@ -43,13 +43,14 @@ class TooManyDrafts(Refusal):
 @retried
 def draft(fields: ClubSessionFields, user_id: int) -> str:
     """Make a draft of this person's own and return its slug. Raises FieldsRefused, InvalidInput or TooManyDrafts."""
+    fields = _theirs(fields)
     club_sessions.check_new(fields)
     with transaction() as db:
         mine = select(func.count()).where(ClubSession.host_user_id == user_id, ClubSession.status == SessionStatus.DRAFT)
         if db.execute(mine).scalar_one() >= MOST_DRAFTS:
             raise TooManyDrafts
         actor = audit.by_user(user_id)
-        slug = club_sessions.add_club_session(db, _theirs(fields), actor)
+        slug = club_sessions.add_club_session(db, fields, actor)
         club_session_id = db.execute(select(ClubSession.id).where(ClubSession.slug == slug)).scalar_one()
         hosted = update(ClubSession).where(ClubSession.id == club_session_id).values(host_user_id=user_id)
         db.execute(hosted.execution_options(synchronize_session=False))

@@ -17,7 +17,7 @@ from app.rules.refusals import CheckoutOfAnotherOrder, CheckoutUnknown, NotPaidY
 from app.rules.statuses import SessionStatus
 from app.services import club_session_actions, ending, health_check, hosting, returning, reviewing
 from app.services.club_session_actions import StartsInThePast
-from app.services.club_session_fields import ClubSessionFields
+from app.services.club_session_fields import ClubSessionFields, FieldsRefused
 from app.services.listing_item import ListedAlready
 from app.transaction import transaction
 from tests.support.booking import at_once, balances, begin, mails, order_of, pay_late, payments_of, work
@@ -228,6 +228,12 @@ def test_host_drafts_what_a_host_decides_and_nothing_else(host: User, clock: Fak
     made = the(ClubSession, slug=slug)
     assert (made.status.value, made.host_user_id, made.waitlist_members_first) == ("draft", host.id, False)
     assert slug.startswith("pottery-") and the(Listing).club_session_id == made.id
+
+
+def test_a_price_is_checked_in_the_currency_that_is_stored(host: User, clock: FakeClock) -> None:
+    with pytest.raises(FieldsRefused) as refused:
+        hosting.draft(fields(clock, currency="CZK", non_member_price_cents=10), host.id)
+    assert [problem.field for problem in refused.value.problems] == ["non_member_price_cents"] and all_of(ClubSession) == []
 
 
 def test_host_edits_a_published_session_and_nobody_loses_a_place(

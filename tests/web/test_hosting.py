@@ -80,6 +80,24 @@ def test_mistakes_come_back_with_all_that_was_typed(pages: PageClient, host: Use
     assert page.status == 422 and page.form("/host/new")["title"] == "Pottery" and all_of(ClubSession) == []
 
 
+def test_a_hosts_price_is_one_that_can_be_paid_whatever_currency_is_sent(pages: PageClient, host: User) -> None:
+    become(pages, host.email)
+    form = pages.get("/host/new").form("/host/new")
+    assert "currency" not in form.values
+    typed = {**{name: form[name] for name in form.values}, **POTTERY, "non_member_price": "0.10", "currency": "CZK"}
+    page = pages.post("/host/new", typed)
+    assert page.status == 422 and page.form("/host/new")["non_member_price"] == "0.10" and all_of(ClubSession) == []
+    pages.post("/host/new", {**typed, "non_member_price": "20", "currency": "JPY"})
+    session = the(ClubSession)
+    assert (session.currency, session.non_member_price_cents) == ("NZD", 2000)
+    form = pages.get(f"/host/{session.slug}/edit").form("/edit")
+    typed = {**{name: form[name] for name in form.values}, "non_member_price": "0.10", "currency": "CZK"}
+    assert pages.post(f"/host/{session.slug}/edit", typed).status == 422
+    pages.post(f"/host/{session.slug}/edit", {**typed, "non_member_price": "21", "currency": "JPY"})
+    session = the(ClubSession)
+    assert (session.currency, session.non_member_price_cents) == ("NZD", 2100)
+
+
 def test_host_edits_and_two_at_once_are_told(pages: PageClient, host: User) -> None:
     draft = make_draft(host, slug="pottery", title="Pottery")
     become(pages, host.email)
@@ -138,6 +156,18 @@ def test_nobody_finds_out_an_address_by_searching(pages: PageClient, host: User,
     sign_in(pages, Role.DESK)
     page = pages.get("/admin/sessions/pottery/door?q=@private.example")
     assert "Ana Lee" in page.text and "Name, e-mail or code" in page.text, "the twin: the committee is shown addresses anyway"
+
+
+@pytest.mark.parametrize("typed", ["kim@club,example", "", "Hana@Club.example", "k" * 300 + "@club.example"])
+def test_an_address_that_cannot_be_invited_is_told_and_kept(pages: PageClient, host: User, typed: str) -> None:
+    make_draft(host, slug="pottery")
+    become(pages, host.email)
+    pages.get("/host/pottery")
+    page = pages.submit("/co-hosts", email=typed)
+    assert page.status == 422 and page.form("/co-hosts")["email"] == typed and all_of(HostRole) == []
+    assert page.errors in ([["Enter an e-mail address in the correct format, like name@example.com"],
+                            ["This is your own address: you are the host already."]])  # fmt: skip
+    assert "If kim@club.example" in pages.submit("/co-hosts", email="kim@club.example").text
 
 
 def test_invitation_is_for_nobody_else(pages: PageClient, host: User) -> None:

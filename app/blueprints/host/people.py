@@ -5,40 +5,27 @@ from __future__ import annotations
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
-from flask_babel import lazy_gettext as _
 from flask_login import current_user
-from flask_wtf import FlaskForm
-from govuk_frontend_wtf.wtforms_widgets import GovInput
-from wtforms import StringField
 
 from ...queries import desk_door, hosting
 from ...queries.desk_door import Show
-from ...queries.hosting import HostedSession
 from ...rules.refusals import Refusal
 from ...security import signed_in
 from ...services import door, host_roles
 from ...templating import refusal_text
 from .. import viewer
 from . import bp
+from .forms import InviteForm
+from .showing import hosted_by_me, show
 
-LONGEST_SEARCH, LONGEST_ADDRESS, HIGHEST = 200, 254, 1_000_000
-
-
-class InviteForm(FlaskForm):
-    """Whom to ask for help."""
-
-    email = StringField(
-        _("E-mail address of their account here"),
-        widget=GovInput(input_type="email"),
-        render_kw={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"},
-    )
+LONGEST_SEARCH, HIGHEST = 200, 1_000_000
 
 
 @bp.get("/<slug:slug>/registrations")
 @signed_in
 def registrations(slug: str) -> ResponseReturnValue:
     """Who is expected and who is in; ``?q=`` searches by name or code, ``?show=`` picks a list."""
-    _hosted(slug)
+    hosted_by_me(slug)
     text, asked = request.args.get("q", "").strip()[:LONGEST_SEARCH], request.args.get("show", "")
     show = Show(asked) if asked in set(Show) else Show.TO_COME
     number = min(max(1, request.args.get("page", 1, type=int)), HIGHEST)
@@ -52,7 +39,7 @@ def registrations(slug: str) -> ResponseReturnValue:
 @signed_in
 def tick_in(slug: str) -> ResponseReturnValue:
     """Tick a booking in, all its places at once. Twice is no mistake."""
-    _hosted(slug)
+    hosted_by_me(slug)
     try:
         done = door.tick_in(slug, door.as_code(request.form.get("reference", "")[:20]), viewer.actor())
     except Refusal as refusal:
@@ -67,7 +54,7 @@ def tick_in(slug: str) -> ResponseReturnValue:
 @signed_in
 def undo(slug: str) -> ResponseReturnValue:
     """Take a tick back; it is on the record, and ticking in again is one tap."""
-    _hosted(slug)
+    hosted_by_me(slug)
     try:
         name = door.undo(slug, door.as_code(request.form.get("reference", "")[:20]), viewer.actor())
         flash(gettext("%(name)s is not in.", name=name))
@@ -79,14 +66,16 @@ def undo(slug: str) -> ResponseReturnValue:
 @bp.post("/<slug:slug>/co-hosts")
 @signed_in
 def invite(slug: str) -> ResponseReturnValue:
-    """Ask somebody to help. Whether the address has an account is not told."""
-    if not _hosted(slug).is_host:
+    """Ask somebody to help. Whether the address has an account is not told; one that cannot be asked comes back as typed."""
+    hosted, form = hosted_by_me(slug), InviteForm()
+    if not hosted.is_host:
         abort(404)
     try:
-        email = host_roles.invite(slug, (request.form.get("email") or "")[:LONGEST_ADDRESS], current_user.user_id)
-        flash(gettext("If %(email)s has an account here, we have written to it. They help once they say yes.", email=email))
+        email = host_roles.invite(slug, form.email.data or "", current_user.user_id)
     except Refusal as refusal:
-        flash(refusal_text(refusal))
+        form.email.errors = [refusal_text(refusal)]
+        return show(hosted, invite=form, status=refusal.status)
+    flash(gettext("If %(email)s has an account here, we have written to it. They help once they say yes.", email=email))
     return redirect(url_for("host.session", slug=slug), 303)
 
 
@@ -94,7 +83,7 @@ def invite(slug: str) -> ResponseReturnValue:
 @signed_in
 def remove(slug: str, role_id: int) -> ResponseReturnValue:
     """End a co-host's part, or take an invitation back."""
-    if not _hosted(slug).is_host:
+    if not hosted_by_me(slug).is_host:
         abort(404)
     host_roles.remove(slug, role_id, current_user.user_id)
     flash(gettext("They can no longer see or change this session."))
@@ -113,7 +102,3 @@ def invitation(token: str) -> ResponseReturnValue:
     if asked.accepted:
         return redirect(url_for("host.session", slug=asked.slug), 303)
     return render_template("host/invitation.html", asked=asked, token=token)
-
-
-def _hosted(slug: str) -> HostedSession:
-    return hosting.one(slug, current_user.user_id) or abort(404)

@@ -9,17 +9,15 @@ from flask_login import current_user
 
 from ...config import current_settings
 from ...queries import desk_sessions, hosting
-from ...queries.hosting import HostedSession
-from ...rules.refusals import PriceChanged, Refusal
+from ...rules.refusals import Refusal
 from ...security import signed_in
 from ...services import checkout
 from ...services import hosting as service
 from ...services.club_session_fields import FieldsRefused
 from .. import typed_codes, viewer
-from ..buyer_fields import fresh_attempt
-from ..session_form import ClubSessionForm
 from . import bp, people
-from .fee_form import FeeForm
+from .forms import FeeForm, HostedForm
+from .showing import fee_of, hosted_by_me, show
 
 __all__ = ["bp", "people"]
 
@@ -36,7 +34,7 @@ def sessions() -> ResponseReturnValue:
 def new() -> ResponseReturnValue:
     """Draft a session. What cannot be used comes back with the reason, and with all that was typed."""
     settings = current_settings()
-    form = ClubSessionForm(time_zone=settings.time_zone, currency=settings.currency)
+    form = HostedForm(time_zone=settings.time_zone, currency=settings.currency)
     if request.method == "POST" and form.validate() and form.fields is not None:
         try:
             slug = service.draft(form.fields, current_user.user_id)
@@ -52,16 +50,16 @@ def new() -> ResponseReturnValue:
 @signed_in
 def session(slug: str) -> ResponseReturnValue:
     """Where the session stands, and what comes next."""
-    hosted = _hosted(slug)
-    return _show(hosted)
+    hosted = hosted_by_me(slug)
+    return show(hosted)
 
 
 @bp.route("/<slug:slug>/edit", methods=["GET", "POST"])
 @signed_in
 def edit(slug: str) -> ResponseReturnValue:
     """Change what a host decides; nobody loses a place by it."""
-    hosted, record = _hosted(slug), desk_sessions.record(slug) or abort(404)
-    form = ClubSessionForm.of(record)
+    hosted, record = hosted_by_me(slug), desk_sessions.record(slug) or abort(404)
+    form = HostedForm.of(record)
     if request.method == "POST" and form.validate() and form.fields is not None:
         try:
             service.edit(slug, form.fields, current_user.user_id, seen=form.seen.data)
@@ -78,13 +76,13 @@ def edit(slug: str) -> ResponseReturnValue:
 @typed_codes.trying_codes
 def pay(slug: str) -> ResponseReturnValue:
     """Pay the listing fee at Stripe, or publish at once where nothing is to pay."""
-    hosted, form = _hosted(slug), FeeForm()
+    hosted, form = hosted_by_me(slug), FeeForm()
     if not form.validate():
-        return _show(hosted, form=form, status=422)
+        return show(hosted, form=form, status=422)
     try:
-        going = checkout.begin_listing(slug, _fee(form))
+        going = checkout.begin_listing(slug, fee_of(form))
     except Refusal as refusal:
-        return _show(hosted, refusal, form=form)
+        return show(hosted, refusal, form=form)
     viewer.remember_order(going.order_token)
     return redirect(going.url, 303)
 
@@ -94,38 +92,5 @@ def pay(slug: str) -> ResponseReturnValue:
 @typed_codes.trying_codes
 def code(slug: str) -> ResponseReturnValue:
     """What the fee is with the code that was typed. Changes nothing."""
-    hosted, form = _hosted(slug), FeeForm()
-    return _show(hosted, form=form, status=200 if form.validate() else 422)
-
-
-def _hosted(slug: str) -> HostedSession:
-    return hosting.one(slug, current_user.user_id) or abort(404)
-
-
-def _fee(form: FeeForm) -> service.Fee:
-    person = current_user
-    return service.Fee(
-        person.user_id, person.name, person.email, form.attempt.data, form.code.data, form.expected_total_cents.data
-    )
-
-
-def _show(
-    hosted: HostedSession, refusal: Refusal | None = None, *, form: FeeForm | None = None, status: int = 200
-) -> ResponseReturnValue:
-    """The session's page. ``form``: what was typed in the form of its fee, whose code may be what was refused."""
-    form, settings = form or FeeForm(formdata=None), current_settings()
-    changed, quoted = isinstance(refusal, PriceChanged), None
-    if hosted.to_pay and form.code.data and not form.errors and (refusal is None or changed):
-        try:
-            quoted = service.offered(hosted.slug, _fee(form))
-        except Refusal as error:
-            refusal = error
-    if refusal is not None:
-        form.attempt.data, status = fresh_attempt(), refusal.status
-        refusal = None if changed or typed_codes.refused(form, refusal) else refusal
-    page = render_template(
-        "host/session.html", hosted=hosted, refusal=refusal, fees=hosting.fees(hosted.id), co_hosts=hosting.co_hosts(hosted.id),
-        fee_cents=settings.listing_fee_cents, currency=settings.currency, reviewed=settings.listing_review,
-        form=form, quoted=quoted, changed=changed, invite=people.InviteForm(formdata=None),
-    )  # fmt: skip
-    return page, status
+    hosted, form = hosted_by_me(slug), FeeForm()
+    return show(hosted, form=form, status=200 if form.validate() else 422)
