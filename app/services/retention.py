@@ -8,11 +8,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import case, delete, exists, func, select, update
+from sqlalchemy import case, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
 from ..models import (
+    AccountToken,
     BookingNote,
     ClubSession,
     ListingPurchase,
@@ -42,6 +43,7 @@ FORGOTTEN = "(forgotten)"
 def purge() -> int:
     """Anonymise what ended longer ago than KEEP: bookings, and orders without one; how many. Again, it changes nothing more."""
     _empty_events()
+    _forget_letters()
     done = 0
     for purge_batch in (_purge_batch, _purge_orders):
         while batch := purge_batch():
@@ -55,6 +57,18 @@ def _empty_events() -> None:
     old = (StripeEvent.processed_at < clock.now() - KEEP_EVENTS,)
     with transaction() as db:
         db.execute(update(StripeEvent).where(*old).values(payload={}).execution_options(synchronize_session=False))
+
+
+@retried
+def _forget_letters() -> None:
+    """Mails that belong to no order (how to join, a new password, who helps with a session) and links that are over: they name
+    people who may have nothing else here.
+    """
+    now, mail = clock.now(), OutgoingEmail
+    over = or_(mail.sent_at.is_not(None), mail.failed_at.is_not(None))
+    with transaction() as db:
+        db.execute(delete(mail).where(mail.order_id.is_(None), over, mail.created_at < now - KEEP))
+        db.execute(delete(AccountToken).where(AccountToken.expires_at < now))
 
 
 @retried

@@ -10,11 +10,22 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from app.models import AuditEntry, ClubSession, LedgerEntry, Order, OutgoingEmail, Payment, Registration, StripeEvent, User
+from app.models import (
+    AccountToken,
+    AuditEntry,
+    ClubSession,
+    LedgerEntry,
+    Order,
+    OutgoingEmail,
+    Payment,
+    Registration,
+    StripeEvent,
+    User,
+)
 from app.queries import products
 from app.queries.memberships import Standing
 from app.rules.statuses import ItemKind
-from app.services import baskets, checkout, health_check, reconciling, retention
+from app.services import accounts, baskets, checkout, health_check, reconciling, retention
 from app.services.items import Buyer, Wanted
 from app.services.memberships import Joiner
 from app.transaction import transaction
@@ -79,6 +90,18 @@ def test_repeated_event_is_still_known_when_its_words_are_forgotten(long_ago: No
         stripe_simulator.control.repeat(row.id)
     assert {status for _, status in stripe_simulator.deliver()} == {200}
     assert len(all_of(StripeEvent)) == len(known) and not any(row.payload for row in all_of(StripeEvent))
+
+
+def test_who_only_asked_how_to_join_is_forgotten_too(app: Flask, clock: FakeClock) -> None:
+    accounts.ask_to_join("ana.lee@example.org")
+    work()
+    retention.purge()
+    assert (count_of(OutgoingEmail), count_of(AccountToken)) == (1, 1), "the link may still be used"
+    clock.advance(days=LONG.days)
+    accounts.ask_to_join("later@example.org")
+    retention.purge()
+    assert [mail.to for mail in all_of(OutgoingEmail)] == ["later@example.org"]
+    assert [token.email for token in all_of(AccountToken)] == ["later@example.org"]
 
 
 @pytest.mark.databases("sqlite")
