@@ -15,13 +15,13 @@ from sqlalchemy.orm import Session
 
 from .. import clock
 from ..extensions import db as flask_db
-from ..models import Basket, BasketItem, Order, OrderItem
+from ..models import Basket, BasketItem, Order
 from ..models.columns import new_token
 from ..rules.refusals import BasketEmpty, BasketFull, BasketGone, InvalidInput, PriceChanged, Refusal, words
 from ..rules.statuses import ItemKind, OrderStatus
 from ..rules.vouchers import normalise
 from ..transaction import connection_of, end_read, retried, transaction
-from . import audit, items, ordering, orders, vouchers
+from . import audit, basket_orders, items, ordering, orders
 from .items import Buyer, Quoted, Wanted
 from .ordering import Entered, Outcome
 
@@ -88,23 +88,25 @@ def view(token: str, buyer: Buyer, code: str | None = None) -> View:
     basket = db.execute(select(Basket).where(Basket.token == token, Basket.used_at > now - KEEP)).scalar_one_or_none()
     if basket is None:
         raise BasketGone
-    rows, holds = _rows(db, basket.id), _holds(db, basket)
+    rows, held = _rows(db, basket.id), basket_orders.holding(db, basket)
     kinds = sorted({row.kind for row in rows}, key=lambda kind: not items.handler(kind).quoted_first)
     shown: dict[int, Line] = {}
     for row in (row for kind in kinds for row in rows if row.kind is kind):
-        shown[row.id] = _line(db, row, buyer, holds)
+        shown[row.id] = _line(db, row, buyer, held is not None)
         if (quoted := shown[row.id].quoted) is not None and quoted.joins:
             buyer = replace(buyer, joins=True)
     lines = [shown[row.id] for row in rows]
-    return _with_code(db, lines, buyer, now, (basket.code or "") if code is None else code)
+    return _with_code(db, lines, buyer, now, (basket.code or "") if code is None else code, held)
 
 
-def _with_code(db: Session, lines: Sequence[Line], buyer: Buyer, now: datetime, code: str) -> View:
+def _with_code(
+    db: Session, lines: Sequence[Line], buyer: Buyer, now: datetime, code: str, held: int | None
+) -> View:
     """The lines at what they cost with the code, or at their prices and why the code takes nothing off them."""
     priced = [line for line in lines if line.quoted is not None]
     try:
         found = [line.quoted for line in priced if line.quoted is not None]
-        cut = ordering.with_code(db, found, buyer, now, code) if code and found else found
+        cut = ordering.with_code(db, found, buyer, now, code, held) if code and found else found
     except Refusal as refusal:
         return View(lines, code, refusal)
     now_cost = {line.id: quoted for line, quoted in zip(priced, cut, strict=True)}
@@ -196,14 +198,15 @@ def order(token: str, buyer: Buyer, expected_total_cents: int | None, attempt: s
         rows = _rows(db, basket.id)
         if not rows:
             raise BasketEmpty
-        if open_token := _still_the_same(db, basket, rows, buyer, code):
+        if open_token := basket_orders.still_the_same(db, basket, rows, buyer.email, code):
             return Entered(Outcome.RESUMED, open_token)
         quoted = ordering.quote(db, [Wanted(row.kind, row.slug, row.quantity) for row in rows], buyer, now, code)
         _check(db, quoted, buyer, expected_total_cents)
         made, entered = ordering.write(db, ordering.reserve(db, quoted, buyer, now), buyer, attempt, now)
         audit.record(db, buyer.actor, "checked_out", "order", made.id, lines=len(rows))
         db.execute(update(BasketItem).where(BasketItem.basket_id == basket.id).values(order_id=made.id))
-        db.execute(update(Basket).where(Basket.id == basket.id).values(order_id=made.id, used_at=now))
+        kept = {"order_id": made.id, "code": normalise(code) or None, "used_at": now}
+        db.execute(update(Basket).where(Basket.id == basket.id).values(kept))
         if entered.outcome is not Outcome.TO_PAY:
             empty_paid(db, made.id)
         return entered
@@ -236,7 +239,7 @@ def changed_order(token: str, email: str | None, code: str = "") -> str | None:
     if basket is not None and basket.order_id is not None:
         status = (Order.id == basket.order_id, Order.status == OrderStatus.PENDING)
         open_token = db.execute(select(Order.token).where(*status)).scalar_one_or_none()
-        same = _still_the_same(db, basket, _rows(db, basket.id), Buyer(email=email), code)
+        same = basket_orders.still_the_same(db, basket, _rows(db, basket.id), email, code)
         found = None if same else open_token
     end_read()
     return found
@@ -266,12 +269,6 @@ def _quote_for(db: Session, wanted: Wanted, buyer: Buyer) -> Quoted:
     return quoted
 
 
-def _holds(db: Session, basket: Basket) -> bool:
-    """Whether an unpaid order of this very basket keeps something: what it keeps is free for it when it is checked out again."""
-    pending = select(Order.id).where(Order.id == basket.order_id, Order.status == OrderStatus.PENDING)
-    return basket.order_id is not None and db.execute(pending).first() is not None
-
-
 def _line(db: Session, row: BasketItem, buyer: Buyer, holds: bool) -> Line:
     handler, quoted, refused = items.handler(row.kind), None, None
     try:
@@ -282,17 +279,3 @@ def _line(db: Session, row: BasketItem, buyer: Buyer, holds: bool) -> Line:
     except Refusal as refusal:
         refused = refusal
     return Line(row.id, row.kind, row.slug, row.title, row.quantity, handler.path(row.slug), handler.single, quoted, refused)
-
-
-def _still_the_same(db: Session, basket: Basket, rows: Sequence[BasketItem], buyer: Buyer, code: str) -> str | None:
-    """The open order that holds exactly these lines for this buyer, with this code: it is gone on with."""
-    if basket.order_id is None or any(row.order_id != basket.order_id for row in rows):
-        return None
-    if vouchers.of_order(db, basket.order_id) != normalise(code):
-        return None
-    count = select(func.count()).select_from(OrderItem).where(OrderItem.order_id == Order.id).scalar_subquery()
-    statement = select(Order.token).where(
-        Order.id == basket.order_id, Order.email == buyer.email, count == len(rows),
-        Order.status == OrderStatus.PENDING, Order.hold_expires_at > clock.now(), Order.cancel_requested_at.is_(None),
-    )  # fmt: skip
-    return db.execute(statement).scalar_one_or_none()

@@ -61,12 +61,19 @@ def quote(db: Session, wanted: Iterable[Wanted], buyer: Buyer, now: datetime, co
     return with_code(db, lines, buyer, now, code) if code else lines
 
 
-def with_code(db: Session, quoted: Sequence[Quoted], buyer: Buyer, now: datetime, code: str) -> list[Quoted]:
-    """The lines at what they cost with the code. Raises VoucherRefused, and what a kind says of a price it may not have."""
+def with_code(
+    db: Session, quoted: Sequence[Quoted], buyer: Buyer, now: datetime, code: str, replaces: int | None = None
+) -> list[Quoted]:
+    """The lines at what they cost with the code. Raises VoucherRefused, and what a kind says of a price it may not have.
+
+    ``replaces``: see ``vouchers.apply``.
+    """
     buyer = replace(buyer, joins=buyer.joins or any(line.joins for line in quoted))
     sold = [Sold(line.wanted.kind, line.subject_id, line.lines) for line in quoted]
     currency = quoted[0].currency
-    applied = vouchers.apply(db, code, sold, currency, email=buyer.email, is_member=buyer.pays_as_member, now=now)
+    applied = vouchers.apply(
+        db, code, sold, currency, email=buyer.email, is_member=buyer.pays_as_member, now=now, replaces=replaces
+    )
     saved = [applied.saved_cents] + [0] * (len(sold) - 1)
     made = [
         replace(line, lines=lines, voucher_id=applied.voucher_id, code_saved_cents=cents)

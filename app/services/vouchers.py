@@ -50,13 +50,17 @@ class Applied:
 
 
 def apply(
-    db: Session, code: str, sold: Sequence[Sold], currency: str, *, email: str | None, is_member: bool, now: datetime
+    db: Session, code: str, sold: Sequence[Sold], currency: str, *, email: str | None, is_member: bool, now: datetime,
+    replaces: int | None = None,
 ) -> Applied:
-    """Take the code off. Raises VoucherRefused, with one answer for every reason. Writes and locks nothing."""
+    """Take the code off. Raises VoucherRefused, with one answer for every reason. Writes and locks nothing.
+
+    ``replaces``: the buyer's own unpaid order of the same, which is gone on with or ends first: the use that it has is theirs.
+    """
     row = db.execute(
         select(Voucher).where(Voucher.code == rules.normalise(code)).execution_options(populate_existing=True)
     ).scalar_one_or_none()
-    if row is None or not _left(db, row, email):
+    if row is None or not _left(db, row, email, replaces):
         raise VoucherRefused
     voucher = _rule(row)
     if not rules.usable(voucher, now, is_member=is_member):
@@ -95,9 +99,11 @@ def of_order(db: Session, order_id: int) -> str:
     return db.execute(used).scalar_one_or_none() or ""
 
 
-def used_by(db: Session, voucher_id: int, email: str) -> int:
-    """How many uses of it an address has, not counting those given back."""
-    mine = (VoucherUse.voucher_id == voucher_id, VoucherUse.returned_at.is_(None), Order.email == email)
+def used_by(db: Session, voucher_id: int, email: str, *, but: int | None = None) -> int:
+    """How many uses of it an address has, not counting those given back, nor that of the order ``but``."""
+    mine = [VoucherUse.voucher_id == voucher_id, VoucherUse.returned_at.is_(None), Order.email == email]
+    if but is not None:
+        mine.append(Order.id != but)
     statement = select(func.count()).select_from(VoucherUse).join(Order, Order.id == VoucherUse.order_id)
     return db.execute(statement.where(*mine)).scalar_one()
 
@@ -135,11 +141,12 @@ def _count(db: Session, voucher_id: int, now: datetime | None) -> bool:
     return changed(db, update(Voucher).where(*left).values(uses=Voucher.uses + 1))
 
 
-def _left(db: Session, row: Voucher, email: str | None) -> bool:
+def _left(db: Session, row: Voucher, email: str | None, replaces: int | None) -> bool:
     """Whether a use is left, as far as can be seen without a lock."""
-    if row.max_uses is not None and row.uses >= row.max_uses:
+    own = int(replaces is not None and of_order(db, replaces) == row.code)
+    if row.max_uses is not None and row.uses - own >= row.max_uses:
         return False
-    return row.max_uses_each is None or email is None or used_by(db, row.id, email) < row.max_uses_each
+    return row.max_uses_each is None or email is None or used_by(db, row.id, email, but=replaces) < row.max_uses_each
 
 
 def _rule(row: Voucher) -> rules.Voucher:

@@ -1,0 +1,34 @@
+"""The unpaid order that a basket was last checked out as: whether it still holds what is in it. Called by ``baskets``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from .. import clock
+from ..models import Basket, BasketItem, Order, OrderItem
+from ..rules.statuses import OrderStatus
+from ..rules.vouchers import normalise
+from . import vouchers
+
+
+def holding(db: Session, basket: Basket) -> int | None:
+    """Its unpaid order: what that keeps, a code's use too, is free for this basket when it is checked out again."""
+    pending = select(Order.id).where(Order.id == basket.order_id, Order.status == OrderStatus.PENDING)
+    return None if basket.order_id is None else db.execute(pending).scalar_one_or_none()
+
+
+def still_the_same(db: Session, basket: Basket, rows: Sequence[BasketItem], email: str | None, code: str) -> str | None:
+    """The open order that holds exactly these lines for this buyer, with this code: it is gone on with."""
+    if basket.order_id is None or any(row.order_id != basket.order_id for row in rows):
+        return None
+    if vouchers.of_order(db, basket.order_id) != normalise(code):
+        return None
+    count = select(func.count()).select_from(OrderItem).where(OrderItem.order_id == Order.id).scalar_subquery()
+    statement = select(Order.token).where(
+        Order.id == basket.order_id, Order.email == email, count == len(rows),
+        Order.status == OrderStatus.PENDING, Order.hold_expires_at > clock.now(), Order.cancel_requested_at.is_(None),
+    )  # fmt: skip
+    return db.execute(statement).scalar_one_or_none()

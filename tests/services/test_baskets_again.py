@@ -1,0 +1,45 @@
+"""Coming back to a basket that was checked out and is not paid yet: it says what its order says, and loses nothing."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from app.rules.vouchers import VoucherRefused
+from app.services import baskets
+from app.services.items import Buyer
+from tests.services.test_baskets import ANA, filled, places
+from tests.services.test_codes_on_every_form import leave, uses
+from tests.support.booking import order_of
+from tests.support.factories import make_club_session, make_voucher
+from tests.support.stripe import StripeSimulator
+
+
+@pytest.mark.parametrize("limit", [{"max_uses": 1}, {"max_uses_each": 1}])
+def test_last_use_of_a_code_is_still_good_for_the_basket_that_has_it(
+    app: Flask, stripe_simulator: StripeSimulator, limit: dict[str, int]
+) -> None:
+    make_voucher(**limit)
+    session = make_club_session()
+    token = filled(places(session))
+    baskets.use_code(token, "SUMMER", ANA)
+    order = leave(token, 900)
+    again = baskets.view(token, ANA)
+    assert (again.total_cents, again.code_saved_cents, again.code_refusal) == (900, 300, None)
+    baskets.use_code(token, "SUMMER", ANA)
+    assert leave(token, 900, attempt="form-2") == order
+    other = filled(places(session))
+    with pytest.raises(VoucherRefused):
+        baskets.use_code(other, "SUMMER", ANA)
+    assert (order_of(order).total_cents, uses()) == (900, (1, 1))
+
+
+@pytest.mark.databases("sqlite")
+def test_code_typed_while_checking_out_is_kept_with_the_basket(app: Flask, stripe_simulator: StripeSimulator) -> None:
+    make_voucher()
+    token = filled(places(make_club_session()))
+    order = leave(token, 900, "summer")
+    again = baskets.view(token, ANA)
+    assert (again.code, again.total_cents) == ("SUMMER", 900)
+    dear = leave(token, 1200, "", "form-2")
+    assert (order_of(order).status, order_of(dear).status, baskets.view(token, Buyer()).code) == ("cancelled", "pending", "")
