@@ -20,15 +20,23 @@ def holding(db: Session, basket: Basket) -> int | None:
     return None if basket.order_id is None else db.execute(pending).scalar_one_or_none()
 
 
-def still_the_same(db: Session, basket: Basket, rows: Sequence[BasketItem], email: str | None, code: str) -> str | None:
-    """The open order that holds exactly these lines for this buyer, with this code: it is gone on with."""
+def still_the_same(
+    db: Session, basket: Basket, rows: Sequence[BasketItem], email: str | None, code: str, seen_cents: int | None
+) -> str | None:
+    """The open order that holds exactly these lines for this buyer, with this code: it is gone on with.
+
+    One that asks for more than the page showed (``seen_cents``) is another: the price fell since. One that asks for less is
+    kept to, as the hold is.
+    """
     if basket.order_id is None or any(row.order_id != basket.order_id for row in rows):
         return None
     if vouchers.of_order(db, basket.order_id) != normalise(code):
         return None
+    not_dearer = () if seen_cents is None else (Order.total_cents <= seen_cents,)
     count = select(func.count()).select_from(OrderItem).where(OrderItem.order_id == Order.id).scalar_subquery()
     statement = select(Order.token).where(
         Order.id == basket.order_id, Order.email == email, count == len(rows),
         Order.status == OrderStatus.PENDING, Order.hold_expires_at > clock.now(), Order.cancel_requested_at.is_(None),
+        *not_dearer,
     )  # fmt: skip
     return db.execute(statement).scalar_one_or_none()

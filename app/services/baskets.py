@@ -198,7 +198,7 @@ def order(token: str, buyer: Buyer, expected_total_cents: int | None, attempt: s
         rows = _rows(db, basket.id)
         if not rows:
             raise BasketEmpty
-        if open_token := basket_orders.still_the_same(db, basket, rows, buyer.email, code):
+        if open_token := basket_orders.still_the_same(db, basket, rows, buyer.email, code, expected_total_cents):
             return Entered(Outcome.RESUMED, open_token)
         quoted = ordering.quote(db, [Wanted(row.kind, row.slug, row.quantity) for row in rows], buyer, now, code)
         _check(db, quoted, buyer, expected_total_cents)
@@ -231,7 +231,7 @@ def tell_had(wanted: Wanted, buyer: Buyer) -> None:
         items.handler(wanted.kind).tell_had(db, wanted, buyer)
 
 
-def changed_order(token: str, email: str | None, code: str = "") -> str | None:
+def changed_order(token: str, email: str | None, code: str = "", seen_cents: int | None = None) -> str | None:
     """The unpaid order that this basket was last checked out as, if something is different by now: it must end first."""
     db = flask_db.session()
     basket = db.execute(select(Basket).where(Basket.token == token)).scalar_one_or_none()
@@ -239,7 +239,7 @@ def changed_order(token: str, email: str | None, code: str = "") -> str | None:
     if basket is not None and basket.order_id is not None:
         status = (Order.id == basket.order_id, Order.status == OrderStatus.PENDING)
         open_token = db.execute(select(Order.token).where(*status)).scalar_one_or_none()
-        same = basket_orders.still_the_same(db, basket, _rows(db, basket.id), email, code)
+        same = basket_orders.still_the_same(db, basket, _rows(db, basket.id), email, code, seen_cents)
         found = None if same else open_token
     end_read()
     return found

@@ -48,7 +48,7 @@ def begin_registration(slug: str, applicant: Applicant) -> Destination:
 def begin_membership(plan_slug: str, buyer: Joiner) -> Destination:
     """Order a membership and leave for Stripe; as ``begin_registration`` otherwise.
 
-    An order for it that the same person has not paid yet, with another code or without, is ended first.
+    An order for it that the same person has not paid yet, with another code or without or at a higher price, is ended first.
     """
     earlier = memberships.changed_order(plan_slug, buyer)
     if earlier is not None and _end_first(earlier, buyer.actor) is OrderStatus.PAID:
@@ -70,7 +70,7 @@ def begin_basket(token: str, buyer: Buyer, expected_total_cents: int | None, att
     An unpaid order of this basket that is not the same any more is ended first: what it keeps is wanted again. When Stripe cannot
     be asked whether it was paid, StripeAway.
     """
-    if (earlier := baskets.changed_order(token, buyer.email, code)) is not None:
+    if (earlier := baskets.changed_order(token, buyer.email, code, expected_total_cents)) is not None:
         _end_first(earlier, buyer.actor)
     try:
         return _leave(baskets.order(token, buyer, expected_total_cents, attempt, code))

@@ -59,7 +59,7 @@ def order(plan_slug: str, joiner: Joiner) -> Entered:
         if again := orders.token_of_attempt(db, joiner.attempt):
             return Entered(Outcome.RESUMED, again)
         open_one = _open_order(db, plan_slug, joiner)
-        if open_one is not None and vouchers.of_order(db, open_one.id) == normalise(joiner.code):
+        if open_one is not None and _as_asked(db, open_one.id, joiner):
             return Entered(Outcome.RESUMED, open_one.token)
         standing = memberships.standing(db, joiner.user_id, joiner.email, now)
         number = joiner.whatsapp_number
@@ -74,12 +74,19 @@ def order(plan_slug: str, joiner: Joiner) -> Entered:
 
 
 def changed_order(plan_slug: str, joiner: Joiner) -> str | None:
-    """The order that the same person is about to pay for this plan with another code, or without: it must end first."""
+    """The order that the same person is about to pay for this plan with another code, or for more: it must end first."""
     db = flask_db.session()
     found = _open_order(db, plan_slug, joiner)
-    other = found is not None and vouchers.of_order(db, found.id) != normalise(joiner.code)
+    other = found is not None and not _as_asked(db, found.id, joiner)
     end_read()
     return found.token if found is not None and other else None
+
+
+def _as_asked(db: Session, order_id: int, joiner: Joiner) -> bool:
+    """Whether it has the code that was typed, and asks for no more than the page showed. One that asks for less is kept to."""
+    total = db.execute(select(Order.total_cents).where(Order.id == order_id)).scalar_one()
+    seen = joiner.expected_price_cents
+    return vouchers.of_order(db, order_id) == normalise(joiner.code) and (seen is None or total <= seen)
 
 
 def _open_order(db: Session, plan_slug: str, joiner: Joiner) -> OrderKey | None:

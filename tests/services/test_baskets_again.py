@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
+from app.models import ClubSession
 from app.rules.vouchers import VoucherRefused
 from app.services import baskets
 from app.services.items import Buyer
+from app.transaction import transaction
 from tests.services.test_baskets import ANA, filled, places
 from tests.services.test_codes_on_every_form import leave, uses
-from tests.support.booking import order_of
+from tests.support.booking import order_of, taken
 from tests.support.factories import make_club_session, make_voucher
 from tests.support.stripe import StripeSimulator
 
@@ -43,3 +46,27 @@ def test_code_typed_while_checking_out_is_kept_with_the_basket(app: Flask, strip
     assert (again.code, again.total_cents) == ("SUMMER", 900)
     dear = leave(token, 1200, "", "form-2")
     assert (order_of(order).status, order_of(dear).status, baskets.view(token, Buyer()).code) == ("cancelled", "pending", "")
+
+
+def test_price_that_fell_since_is_the_one_that_is_charged(app: Flask, stripe_simulator: StripeSimulator) -> None:
+    session = make_club_session(capacity=1)
+    token = filled(places(session))
+    dear = leave(token, 1200, "")
+    set_price(1000)
+    assert baskets.view(token, ANA).total_cents == 1000
+    cheap = leave(token, 1000, "", "form-2")
+    assert (order_of(dear).status, order_of(cheap).total_cents, taken(session)) == ("cancelled", 1000, 1)
+    assert stripe_simulator.checkout()["amount_total"] == 1000
+
+
+@pytest.mark.databases("sqlite")
+def test_price_that_rose_since_is_not_asked_of_who_has_held_it(app: Flask, stripe_simulator: StripeSimulator) -> None:
+    token = filled(places(make_club_session()))
+    held = leave(token, 1200, "")
+    set_price(1500)
+    assert leave(token, 1500, "", "form-2") == held and order_of(held).total_cents == 1200
+
+
+def set_price(cents: int) -> None:
+    with transaction() as db:
+        db.execute(update(ClubSession).values(non_member_price_cents=cents))

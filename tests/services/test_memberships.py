@@ -106,6 +106,14 @@ def test_second_press_goes_on_with_the_same_order(app: Flask, stripe_simulator: 
     assert count_of(Order) == 2
 
 
+def test_price_that_fell_since_is_the_one_that_is_charged(app: Flask, stripe_simulator: StripeSimulator) -> None:
+    plan, person = make_plan(), make_user()
+    dear = checkout.begin_membership(plan.slug, joiner(person)).order_token
+    membership_plans.edit_plan(plan.slug, PlanFields("Annual membership", 5000, "NZD", length_months=12), "user:1")
+    cheap = checkout.begin_membership(plan.slug, joiner(person, expected_price_cents=5000)).order_token
+    assert (order_of(dear).status, order_of(cheap).total_cents) == (OrderStatus.CANCELLED, 5000)
+
+
 def test_renewal_begins_where_the_current_one_ends(app: Flask, stripe_simulator: StripeSimulator) -> None:
     plan, person = make_plan(), make_user()
     make_membership(person, ends_on=TODAY + timedelta(days=20))
