@@ -23,6 +23,13 @@ class PlanNotOnSale(Refusal):
     page = "closed"
 
 
+class OneMembership(Refusal):
+    """The same order has another: which span each gives is known when the one before has begun."""
+
+    status = 409
+    text = words("There is another membership in this order. Buy one at a time.")
+
+
 class AlreadyMember(Refusal):
     """The same span a second time; ``runs_to`` is the date up to which it is paid."""
 

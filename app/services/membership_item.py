@@ -16,6 +16,7 @@ from ..models import Membership, MembershipPlan, Order, OrderItem
 from ..models.memberships import MembershipPurchase
 from ..queries import membership_plans
 from ..queries.item_facts import ItemFacts, KindWords
+from ..rules.memberships import OneMembership
 from ..rules.refusals import Refusal
 from ..rules.statuses import ItemKind, OrderStatus
 from . import audit, membership_sales, membership_spans, order_lines, orders, people
@@ -46,7 +47,9 @@ class MembershipItem(ItemHandler[QuotedMembership]):
     )
 
     def quote(self, db: Session, wanted: Wanted, buyer: Buyer, now: datetime) -> QuotedMembership:
-        """The plan for this person now; see ``membership_sales.for_sale``."""
+        """The plan for this person now; see ``membership_sales.for_sale``. Raises OneMembership for the second of an order."""
+        if buyer.joins:
+            raise OneMembership
         sale = membership_sales.for_sale(db, wanted.slug, buyer.user_id, buyer.email, buyer.standing, now)
         lines = membership_sales.lines(sale)
         plan = sale.plan
