@@ -58,6 +58,13 @@ class AnswerRefused(Refusal):
         self.field = question.field  # type: ignore[misc]
 
 
+class AsksFirst(Refusal):
+    """It asks something, and is wanted where nobody can be asked."""
+
+    status = 409
+    text = words("This session asks you something first. Register for it on its own page.")
+
+
 def checked(question: Question, given: object) -> str | bool | None:
     """The answer as it is kept, None when there is none. Raises AnswerRefused with what to do."""
     if question.kind is QuestionKind.TICK:

@@ -200,7 +200,8 @@ def order(token: str, buyer: Buyer, expected_total_cents: int | None, attempt: s
             raise BasketEmpty
         if open_token := basket_orders.still_the_same(db, basket, rows, buyer.email, code, expected_total_cents):
             return Entered(Outcome.RESUMED, open_token)
-        quoted = ordering.quote(db, [Wanted(row.kind, row.slug, row.quantity) for row in rows], buyer, now, code)
+        wanted = [Wanted(row.kind, row.slug, row.quantity, in_basket=True) for row in rows]
+        quoted = ordering.quote(db, wanted, buyer, now, code)
         _check(db, quoted, buyer, expected_total_cents)
         made, entered = ordering.write(db, ordering.reserve(db, quoted, buyer, now), buyer, attempt, now)
         audit.record(db, buyer.actor, "checked_out", "order", made.id, lines=len(rows))
@@ -265,7 +266,7 @@ def _rows(db: Session, basket_id: int) -> Sequence[BasketItem]:
 
 
 def _quote_for(db: Session, wanted: Wanted, buyer: Buyer) -> Quoted:
-    quoted: Quoted = items.handler(wanted.kind).quote(db, wanted, buyer, clock.now())
+    quoted: Quoted = items.handler(wanted.kind).quote(db, replace(wanted, in_basket=True), buyer, clock.now())
     return quoted
 
 

@@ -48,6 +48,8 @@ class Wanted:
     """What was answered to the questions that it asks, by key; None when nobody was asked."""
     asked: Entry | None = Entry.OPEN
     """Whether the page offered to have it or to apply for it; None: it did not say."""
+    in_basket: bool = field(default=False, compare=False)
+    """It is a line of a basket, where nobody can be asked anything."""
     draws: bool = False
     """It is ordered at once and alone, and its rows may be written together: the quote brings their ids along."""
 

@@ -14,6 +14,7 @@ from ..models import ClubSession, Order, OrderItem, Payment, Registration
 from ..queries import club_sessions, questions
 from ..rules import capacity, pricing
 from ..rules import questions as question_rules
+from ..rules.questions import AsksFirst
 from ..rules.refusals import InvalidInput, SessionNotFound, words
 from ..rules.statuses import ACTIVE
 from ..transaction import connection_of
@@ -51,6 +52,8 @@ def quote(db: Session, wanted: Wanted, buyer: Buyer, now: datetime) -> QuotedPla
     )  # fmt: skip
     capacity.check_open(window, now, is_member=buyer.standing.is_member, asked=wanted.asked)
     capacity.check_places(wanted.quantity, club_session.max_places)
+    if asks and wanted.in_basket:
+        raise AsksFirst
     answers = _answers(db, club_session.id, wanted.answers) if asks else {}
     if buyer.standing.is_member and _own_place_taken(db, club_session.id, buyer):
         raise InvalidInput(None, words("You have booked your own place here already, under the address that you had before."))

@@ -121,3 +121,12 @@ def test_a_question_that_is_gone_says_so(session: ClubSession, pages: PageClient
     questions.remove("climbing", "question1", "user:7")
     assert "This question was removed meanwhile." in pages.submit("/remove").text
     assert pages.get(f"{HERE}/question1/edit").status == 404 and pages.get("/admin/sessions/nowhere/questions").status == 404
+
+
+def test_a_session_that_asks_is_not_offered_for_the_basket(session: ClubSession, pages: PageClient) -> None:
+    assert "Put it in your basket" in pages.get("/sessions/climbing").text
+    ask(DIET)
+    assert "Put it in your basket" not in pages.get("/sessions/climbing").text
+    page = pages.get("/basket/add/registration/climbing")
+    assert (page.status, page.h1) == (409, "This cannot be put in your basket")
+    assert "Register for it on its own page" in page.text
