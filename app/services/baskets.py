@@ -154,9 +154,10 @@ def add(token: str | None, wanted: Wanted, buyer: Buyer) -> str:
 def _put(db: Session, basket_id: int, wanted: Wanted, quoted: Quoted) -> None:
     same = (BasketItem.basket_id == basket_id, BasketItem.kind == wanted.kind, BasketItem.slug == wanted.slug)
     quantity = 1 if items.handler(wanted.kind).single else min(wanted.quantity, MOST_OF_ONE)
-    there = db.execute(select(BasketItem.id).where(*same)).scalar_one_or_none()
+    there = db.execute(select(BasketItem.quantity).where(*same)).scalar_one_or_none()
     if there is not None:
-        db.execute(update(BasketItem).where(BasketItem.id == there).values(quantity=quantity, order_id=None))
+        if there != quantity:  # else it is the line that its order holds, and goes when that is paid
+            db.execute(update(BasketItem).where(*same).values(quantity=quantity, order_id=None))
         return
     count = select(func.count()).select_from(BasketItem).where(BasketItem.basket_id == basket_id)
     if db.execute(count).scalar_one() >= MOST_LINES:

@@ -6,15 +6,16 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from app.models import ClubSession
+from app.models import BasketItem, ClubSession
 from app.rules.vouchers import VoucherRefused
 from app.services import baskets
 from app.services.items import Buyer
 from app.transaction import transaction
-from tests.services.test_baskets import ANA, filled, places
+from tests.services.test_baskets import ANA, filled, paid, places
 from tests.services.test_codes_on_every_form import leave, uses
 from tests.support.booking import order_of, taken
 from tests.support.factories import make_club_session, make_voucher
+from tests.support.rows import count_of
 from tests.support.stripe import StripeSimulator
 
 
@@ -65,6 +66,15 @@ def test_price_that_rose_since_is_not_asked_of_who_has_held_it(app: Flask, strip
     held = leave(token, 1200, "")
     set_price(1500)
     assert leave(token, 1500, "", "form-2") == held and order_of(held).total_cents == 1200
+
+
+def test_line_put_in_once_more_goes_when_its_order_is_paid(app: Flask, stripe_simulator: StripeSimulator) -> None:
+    session = make_club_session()
+    token = filled(places(session, 2))
+    leave(token, 2400, "")
+    baskets.add(token, places(session, 2), Buyer())
+    paid(stripe_simulator)
+    assert count_of(BasketItem) == 0
 
 
 def set_price(cents: int) -> None:
