@@ -61,12 +61,19 @@ def priced(plan: PlanView, user_id: int | None, email: str | None, standing: Sta
     return Sale(plan, plan.price(is_student=is_student))
 
 
-def with_code(db: Session, sale: Sale, code: str, user_id: int | None, email: str | None, now: datetime) -> Applied | None:
-    """What the code takes off, for the page that shows it. Raises VoucherRefused, and InvalidInput as ``check_account`` does."""
+def with_code(
+    db: Session, sale: Sale, code: str, user_id: int | None, email: str | None, now: datetime, replaces: int | None
+) -> Applied | None:
+    """What the code takes off, for the page that shows it. Raises VoucherRefused, and InvalidInput as ``check_account`` does.
+
+    ``replaces``: their own unpaid order for it, see ``vouchers.apply``.
+    """
     if not code:
         return None
     sold = [Sold(ItemKind.MEMBERSHIP, sale.plan.id, lines(sale))]
-    applied = vouchers.apply(db, code, sold, sale.plan.currency, email=email, is_member=True, now=now)  # by this very order
+    applied = vouchers.apply(
+        db, code, sold, sale.plan.currency, email=email, is_member=True, now=now, replaces=replaces
+    )  # a member by this very order
     check_account(sale.price.cents - applied.saved_cents, user_id)
     return applied
 

@@ -82,6 +82,12 @@ def changed_order(plan_slug: str, joiner: Joiner) -> str | None:
     return found.token if found is not None and other else None
 
 
+def open_order(plan_slug: str, joiner: Joiner) -> int | None:
+    """The same, as asked for or not: for the page that shows what a code takes off, which may be the code that it has."""
+    found = _open_order(flask_db.session(), plan_slug, joiner)
+    return found.id if found is not None else None
+
+
 def _as_asked(db: Session, order_id: int, joiner: Joiner) -> bool:
     """Whether it has the code that was typed, and asks for no more than the page showed. One that asks for less is kept to."""
     total = db.execute(select(Order.total_cents).where(Order.id == order_id)).scalar_one()

@@ -65,6 +65,19 @@ def test_somebody_signed_in_types_it_where_the_price_is(app: Flask, pages: PageC
     voucher_desk.end(voucher.id, "user:1")
 
 
+def test_use_that_an_unpaid_membership_has_is_still_good_for_it(
+    app: Flask, pages: PageClient, stripe_simulator: StripeSimulator
+) -> None:
+    plan, _ = make_plan(), make_voucher(max_uses=1)
+    signed_in(pages)
+    for _time in ("first", "back from Stripe"):
+        pages.get(f"/membership/{plan.slug}/join")
+        page = pages.submit("/join", button=USE, code="summer")
+        assert page.status == 200 and "Pay NZ$45.00" in page.text
+        assert pages.submit("/join", button="Pay NZ$45.00", follow=False).status == 303
+    assert count_of(Order) == 1
+
+
 def test_code_typed_and_never_tried_is_not_passed_over(app: Flask, pages: PageClient) -> None:
     plan, _ = make_plan(), make_voucher()
     signed_in(pages)

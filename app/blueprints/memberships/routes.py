@@ -16,7 +16,7 @@ from ...rules.memberships import AlreadyMember, PlanNotOnSale
 from ...rules.refusals import PriceChanged, Refusal
 from ...security import public
 from ...services import checkout, membership_sales
-from ...services.memberships import Joiner
+from ...services.memberships import Joiner, open_order
 from .. import typed_codes, viewer
 from ..buyer_fields import fresh_attempt
 from ..whatsapp_fields import agreed_number, with_whatsapp
@@ -115,7 +115,8 @@ def _show_check(plan: PlanView, form: PayForm, *, changed: bool = False, notice:
     sale = membership_sales.priced(plan, viewer.user_id(), email, viewer.standing())
     try:
         typed = "" if form.code.errors else form.code.data
-        code = membership_sales.with_code(db.session(), sale, typed, viewer.user_id(), email, now)
+        earlier = open_order(plan.slug, _joiner(form)) if typed else None
+        code = membership_sales.with_code(db.session(), sale, typed, viewer.user_id(), email, now, earlier)
     except Refusal as refusal:
         return _again(plan, form, refusal.status, None if typed_codes.refused(form, refusal) else refusal)
     facts = {"name": name, "email": email, "sale": sale, "code": code, "span": span, "person": person}
