@@ -8,8 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from .. import clock
-from ..models import Basket, BasketItem, Order, OrderItem
-from ..rules.statuses import OrderStatus
+from ..models import Basket, BasketItem, ClubSession, Order, OrderItem, Registration
+from ..rules.statuses import ItemKind, OrderStatus
 from ..rules.vouchers import normalise
 from . import vouchers
 
@@ -18,6 +18,15 @@ def holding(db: Session, basket: Basket) -> int | None:
     """Its unpaid order: what that keeps, a code's use too, is free for this basket when it is checked out again."""
     pending = select(Order.id).where(Order.id == basket.order_id, Order.status == OrderStatus.PENDING)
     return None if basket.order_id is None else db.execute(pending).scalar_one_or_none()
+
+
+def keeps(db: Session, order_id: int | None, row: BasketItem) -> bool:
+    """Whether that order has what this line asks for, though its number may be another by now."""
+    if order_id is None or row.order_id == order_id:
+        return order_id is not None
+    its = select(Registration.id).join(ClubSession, ClubSession.id == Registration.club_session_id)
+    its = its.where(Registration.order_id == order_id, ClubSession.slug == row.slug).limit(1)
+    return row.kind is ItemKind.REGISTRATION and db.execute(its).first() is not None
 
 
 def still_the_same(

@@ -92,7 +92,7 @@ def view(token: str, buyer: Buyer, code: str | None = None) -> View:
     kinds = sorted({row.kind for row in rows}, key=lambda kind: not items.handler(kind).quoted_first)
     shown: dict[int, Line] = {}
     for row in (row for kind in kinds for row in rows if row.kind is kind):
-        shown[row.id] = _line(db, row, buyer, held is not None)
+        shown[row.id] = _line(db, row, buyer, held)
         if (quoted := shown[row.id].quoted) is not None and quoted.joins:
             buyer = replace(buyer, joins=True)
     lines = [shown[row.id] for row in rows]
@@ -271,11 +271,11 @@ def _quote_for(db: Session, wanted: Wanted, buyer: Buyer) -> Quoted:
     return quoted
 
 
-def _line(db: Session, row: BasketItem, buyer: Buyer, holds: bool) -> Line:
+def _line(db: Session, row: BasketItem, buyer: Buyer, held: int | None) -> Line:
     handler, quoted, refused = items.handler(row.kind), None, None
     try:
         found = _quote_for(db, Wanted(row.kind, row.slug, row.quantity), buyer)
-        if not holds:
+        if not basket_orders.keeps(db, held, row):
             handler.check_available(found)
         quoted = found
     except Refusal as refusal:

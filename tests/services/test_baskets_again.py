@@ -7,15 +7,16 @@ from flask import Flask
 from sqlalchemy import update
 
 from app.models import BasketItem, ClubSession
+from app.rules.refusals import SessionFull
 from app.rules.vouchers import VoucherRefused
 from app.services import baskets
 from app.services.items import Buyer
 from app.transaction import transaction
 from tests.services.test_baskets import ANA, filled, paid, places
 from tests.services.test_codes_on_every_form import leave, uses
-from tests.support.booking import order_of, taken
+from tests.support.booking import begin, order_of, taken
 from tests.support.factories import make_club_session, make_voucher
-from tests.support.rows import count_of
+from tests.support.rows import all_of, count_of
 from tests.support.stripe import StripeSimulator
 
 
@@ -75,6 +76,18 @@ def test_line_put_in_once_more_goes_when_its_order_is_paid(app: Flask, stripe_si
     baskets.add(token, places(session, 2), Buyer())
     paid(stripe_simulator)
     assert count_of(BasketItem) == 0
+
+
+def test_line_that_went_is_said_although_the_rest_is_kept(app: Flask, stripe_simulator: StripeSimulator) -> None:
+    kept, gone = make_club_session(capacity=1), make_club_session(capacity=1)
+    token = filled(places(kept))
+    order = leave(token, 1200, "")
+    baskets.add(token, places(gone), Buyer())
+    begin(gone)
+    mine, other = baskets.view(token, ANA).lines
+    assert mine.refusal is None and isinstance(other.refusal, SessionFull)
+    baskets.change(token, all_of(BasketItem)[-1].id, 0, Buyer())
+    assert leave(token, 1200, "", "form-2") == order and taken(kept) == 1
 
 
 def set_price(cents: int) -> None:
