@@ -181,7 +181,9 @@ def refund(membership_id: int, reason: str, actor: str) -> int:
         item = db.execute(select(OrderItem).where(OrderItem.id == row.id)).scalar_one()
         owed = paying_back.owe_for_line(db, item, item.unit_amount_cents * item.quantity, "membership_refunded", actor)
         key = f"membership:{membership_id}"
-        letters.owe_order_letter(db, "membership_refunded", row.order_id, key=key, refund_cents=owed or None)
+        letters.owe_order_letter(
+            db, "membership_refunded", row.order_id, key=key, refund_cents=owed or None, only=item.id
+        )
         return owed
 
 

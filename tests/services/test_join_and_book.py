@@ -153,6 +153,17 @@ def test_cancelling_the_place_does_not_end_the_membership(app: Flask, stripe_sim
 
 
 @pytest.mark.databases("sqlite")
+def test_refund_of_the_membership_says_nothing_of_the_place(app: Flask, stripe_simulator: StripeSimulator) -> None:
+    join(make_club_session(title="Badminton"))
+    paid(stripe_simulator)
+    assert memberships.refund(the(Membership).id, "moved away", "user:1") == 1500
+    work()
+    assert the(Registration).status == "registered"
+    subject = the(OutgoingEmail, template="membership_refunded").subject or ""
+    assert subject == "Your money is on its way back: Annual membership"
+
+
+@pytest.mark.databases("sqlite")
 @pytest.mark.parametrize(
     ("changes", "refusal"),
     [
