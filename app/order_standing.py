@@ -29,7 +29,7 @@ def order_standing(order: OrderView, now: datetime) -> str:
     always "checking".
     """
     registrations = {item.registration.status for item in order.items if item.registration}
-    if order.captured_cents and order.refunded_cents >= order.captured_cents:
+    if order.captured_cents and order.refunded_cents >= order.captured_cents and not _place_stays(order, registrations):
         return "refunded"
     if order.status is OrderStatus.PENDING:
         return _pending_standing(order, registrations, now)
@@ -47,6 +47,11 @@ def only_words(order: OrderView) -> KindWords | None:
     kinds = {item.kind for item in order.items}
     with_places = any(item.registration for item in order.items)
     return item_facts.words_of(next(iter(kinds))) if len(kinds) == 1 and not with_places else None
+
+
+def _place_stays(order: OrderView, registrations: set[RegistrationStatus]) -> bool:
+    """Whether a place of it is still had though all of the money has gone back: free beside a membership, or out of kindness."""
+    return order.status is OrderStatus.PAID and RegistrationStatus.REGISTERED in registrations and not order.difference
 
 
 def _pending_standing(order: OrderView, registrations: set[RegistrationStatus], now: datetime) -> str:

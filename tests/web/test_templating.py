@@ -145,6 +145,7 @@ def an_order(status: str, payment: str | None, registration: str | None, paid: b
         paid_at=NOW if paid else None,
         hold_expires_at=NOW + timedelta(minutes=hold),
         items=[SimpleNamespace(registration=booking)],
+        difference=False,
     )
 
 
@@ -170,6 +171,8 @@ def an_order(status: str, payment: str | None, registration: str | None, paid: b
         (an_order("paid", "succeeded", None, captured=2400, paid=True), "paid"),
         (an_order("paid", "succeeded", "held", captured=2400, paid=True), "checking"),
         (an_order("paid", "succeeded", "registered", captured=4800, refunded=2400, paid=True), "registered"),
+        (an_order("paid", "succeeded", "registered", captured=2400, refunded=2400, paid=True), "registered"),
+        (an_order("paid", "succeeded", None, captured=2400, refunded=2400, paid=True), "refunded"),
         (an_order("expired", "expired", "expired"), "expired"),
         (an_order("expired", "succeeded", "expired", captured=2400), "checking"),
         (an_order("expired", "succeeded", "expired", captured=2400, refunded=2400), "refunded"),

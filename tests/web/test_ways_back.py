@@ -54,6 +54,17 @@ def test_what_was_given_back_already_is_not_promised_again(pages: PageClient, st
     assert "too late" not in page.text
 
 
+def test_place_that_stays_when_all_the_money_went_back_can_be_cancelled(pages: PageClient, stripe_simulator: Any) -> None:
+    token = paid(stripe_simulator)
+    staff_actions.refund(the(Registration).token, 1200, "Sorry about the rain", "user:1", once="r" * 20)
+    work()
+    page = pages.get(f"/orders/{token}")
+    assert page.h1 == "You are registered" and "NZ$12.00 goes back to the card" in page.text
+    assert "Your payment has arrived" not in page.text and "for a full refund" not in page.text
+    page = pages.submit("/cancel", button="Yes, cancel my booking")
+    assert page.h1 == "Refunded" and "You have no place in this session with this order." in page.text
+
+
 def test_fee_is_said_to_be_kept_of_what_has_not_gone_back(pages: PageClient, stripe_simulator: Any) -> None:
     token = begin(make_club_session(refund_policy=RefundPolicy.FEE_KEPT, refund_fee_cents=500), places=2)
     stripe_simulator.pay()
