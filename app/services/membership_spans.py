@@ -88,11 +88,13 @@ def end(db: Session, membership_id: int, actor: str, reason: str) -> bool:
 
 
 def end_refunded_item(db: Session, order_item_id: int, refunded_cents: int, actor: str) -> None:
-    """End the membership that this line of an order bought, once all of its price has gone back. Any other line: nothing."""
+    """End the membership that this line of an order bought, once all of its price has gone back. Any other line, and one that
+    cost nothing: nothing.
+    """
     row = db.execute(
         select(_M.id, OrderItem.unit_amount_cents, OrderItem.quantity)
         .join(OrderItem, OrderItem.id == _M.order_item_id)
         .where(OrderItem.id == order_item_id)
     ).one_or_none()
-    if row is not None and refunded_cents >= row.unit_amount_cents * row.quantity:
+    if row is not None and refunded_cents >= row.unit_amount_cents * row.quantity > 0:
         end(db, row.id, actor, "refunded")

@@ -6,12 +6,15 @@ import pytest
 from flask import Flask
 
 from app.extensions import db
-from app.models import ClubSession, Order, OutgoingEmail, Payment, Refund, Registration
-from app.services import ending, health_check, winding_up
+from app.models import ClubSession, Membership, Order, OutgoingEmail, Payment, Refund, Registration
+from app.queries.memberships import Standing
+from app.services import baskets, ending, health_check, winding_up
+from app.services.items import Buyer
 from tests.crashes.dying import Death, Fate
+from tests.services.test_baskets import joining, leave, places
 from tests.support.booking import balances, order_of, pay_late, payments_of, taken
 from tests.support.clock import FakeClock
-from tests.support.factories import make_club_session
+from tests.support.factories import make_club_session, make_plan, make_user
 from tests.support.parts import come
 from tests.support.rows import all_of, count_of, the
 from tests.support.shop import STAFF, begin_both, empty, has_access, make_course, make_file, pay_order, product, purchase_of
@@ -109,3 +112,15 @@ def converged(simulator: StripeSimulator, buyer: str, where: str) -> None:
         mine = all_of(OutgoingEmail, order_id=order.id)
         assert [mail.template for mail in mine if mail.template == "confirmation"] == ["confirmation"] * had[0], where
         assert all(mail.sent_at for mail in mine), where
+
+
+@pytest.mark.databases("sqlite")
+def test_free_membership_stays_when_part_of_what_was_paid_goes_back(app: Flask, stripe_simulator: StripeSimulator) -> None:
+    person, token = make_user(), None
+    buyer = Buyer(person.name, person.email, person.id, Standing(own_address=True))
+    for wanted in (joining(make_plan(price_cents=0)), places(make_club_session()), places(make_club_session())):
+        token = baskets.add(token, wanted, buyer)
+    pay_order(stripe_simulator, leave(token or "", buyer))
+    stripe_simulator.control.refund(the(Payment).payment_intent_id or "", 300)
+    stripe_simulator.deliver()
+    assert (the(Refund).order_item_id, the(Refund).amount_cents, the(Membership).revoked_at) == (None, 300, None)
