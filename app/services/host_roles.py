@@ -15,7 +15,7 @@ from ..models.columns import new_token
 from ..rules.addresses import normalise_email
 from ..rules.refusals import InvalidInput, Refusal, SessionNotFound, words
 from ..transaction import retried, transaction
-from . import audit, outbox
+from . import account_tokens, audit, outbox
 from .writes import changed
 
 MOST_CO_HOSTS = 10
@@ -46,19 +46,21 @@ def invite(slug: str, typed: str, user_id: int) -> str:
     with transaction() as db:
         club_session_id = check_may(db, slug, user_id, as_host=True)
         row = db.execute(select(_C.title, _C.id).where(_C.id == club_session_id).with_for_update(key_share=True)).one()
-        names = db.execute(select(_H.email).where(_H.club_session_id == club_session_id)).scalars().all()
+        roles = db.execute(select(_H.email, _H.token, _H.accepted_at).where(_H.club_session_id == club_session_id)).all()
         host = db.execute(select(User.name, User.email).where(User.id == user_id)).one()
         if email == host.email:
             raise InvalidInput("email", words("This is your own address: you are the host already."))
-        if email in names:
+        if (asked := next((role for role in roles if role.email == email), None)) is not None:
+            if asked.accepted_at is None:  # they may have an account only since
+                _owe_invitation(db, asked.token, email, host.name, row.title)
             return email
-        if len(names) >= MOST_CO_HOSTS:
+        if len(roles) >= MOST_CO_HOSTS:
             raise InvalidInput("email", words("A session has no more than 10 co-hosts. Remove one first."))
         token = new_token()
         values = {"club_session_id": club_session_id, "email": email, "token": token}
         role_id = db.execute(insert(_H).values(values).returning(_H.id)).scalar_one()
         audit.record(db, audit.by_user(user_id), "co_host_invited", "club_session", club_session_id, role=role_id)
-        _owe_invitation(db, role_id, token, email, host.name, row.title)
+        _owe_invitation(db, token, email, host.name, row.title)
         return email
 
 
@@ -94,7 +96,8 @@ def remove(slug: str, role_id: int, user_id: int) -> None:
             audit.record(db, audit.by_user(user_id), "co_host_removed", "club_session", club_session_id, role=role_id)
 
 
-def _owe_invitation(db: Session, role_id: int, token: str, email: str, host: str, title: str) -> None:
+def _owe_invitation(db: Session, token: str, email: str, host: str, title: str) -> None:
+    """Once for each invitation. Its row's id does not name it: SQLite gives that of a removed one to the next."""
     known = select(func.count()).where(User.email == email, User.deleted_at.is_(None))
     if not db.execute(known).scalar_one():
         return
@@ -106,4 +109,4 @@ def _owe_invitation(db: Session, role_id: int, token: str, email: str, host: str
         "title": title,
         "url": f"{settings.site_url}/host/invitations/{token}",
     }
-    outbox.owe(db, dedupe_key=f"co-host:{role_id}", to=email, template="co_host", context=context)
+    outbox.owe(db, dedupe_key=f"co-host:{account_tokens.fingerprint(token)[:32]}", to=email, template="co_host", context=context)

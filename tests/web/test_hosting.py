@@ -180,6 +180,25 @@ def test_invitation_is_for_nobody_else(pages: PageClient, host: User) -> None:
     assert pages.get(f"/host/invitations/{role.token}").status == 404
 
 
+def test_whoever_is_asked_after_somebody_was_removed_is_written_to(host: User) -> None:
+    make_draft(host, slug="pottery")
+    for email in ("kim@club.example", "lee@club.example"):
+        make_user(email=email)
+        host_roles.invite("pottery", email, host.id)
+        host_roles.remove("pottery", the(HostRole).id, host.id)
+    assert [mail.to for mail in all_of(OutgoingEmail) if mail.template == "co_host"] == ["kim@club.example", "lee@club.example"]
+
+
+def test_who_makes_an_account_after_they_were_asked_is_written_to_once_when_asked_again(host: User) -> None:
+    make_draft(host, slug="pottery")
+    host_roles.invite("pottery", "kim@club.example", host.id)
+    assert mails() == []
+    make_user(email="kim@club.example")
+    for _ in range(2):
+        host_roles.invite("pottery", "kim@club.example", host.id)
+    assert mails() == ["co_host"] and the(HostRole).email == "kim@club.example"
+
+
 def test_lists_of_hosts_take_the_same_statements_however_much_they_hold(pages: PageClient, host: User) -> None:
     make_draft(host, slug="pottery")
     become(pages, host.email)
