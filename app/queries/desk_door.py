@@ -27,8 +27,8 @@ PAGE_SIZE = 100
 NOT_PAID = and_(_R.status.in_(TAKEN), _R.payment_status == PaymentState.PENDING)
 """A place is kept or given, and its money is still owed."""
 _COLUMNS = (
-    _R.reference, _R.name, _R.places, _R.status, _R.payment_status, _R.price_cents, _R.amount_paid_cents, _R.checked_in_at,
-    _R.offer_expires_at, _R.token, _R.order_id, Order.hold_expires_at,
+    _R.reference, _R.name, _R.places, _R.status, _R.payment_status, _R.price_cents, _R.amount_paid_cents, _R.owed_cents,
+    _R.checked_in_at, _R.offer_expires_at, _R.token, _R.order_id, Order.hold_expires_at,
 )  # fmt: skip
 
 
@@ -178,7 +178,8 @@ def _line(row: Row[Any]) -> DoorLine:
         name=row.name,
         places=row.places,
         status=row.status,
-        owed_cents=row.price_cents - row.amount_paid_cents if owes else 0,
+        # what was paid may have gone back since: what is owed of a changed booking stands in it
+        owed_cents=(row.owed_cents or row.price_cents - row.amount_paid_cents) if owes else 0,
         checked_in_at=row.checked_in_at,
         kept_until=kept_until,
         token=row.token if row.order_id is not None else None,

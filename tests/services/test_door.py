@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,14 +10,17 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from app.models import AuditEntry, ClubSession, Registration
+from app.queries import desk_door
+from app.queries.desk_door import Show
 from app.rules.refusals import BookingNotRegistered, BookingUnknown, InvalidInput
 from app.rules.statuses import UNDECIDED, RegistrationStatus
-from app.services import door
+from app.services import door, moving
+from app.services.differences import Settlement, Settling
 from app.services.door import TickedIn
 from app.transaction import transaction
-from tests.support.booking import at_once
+from tests.support.booking import at_once, begin
 from tests.support.clock import FakeClock
-from tests.support.factories import make_free_club_session
+from tests.support.factories import make_club_session, make_free_club_session
 from tests.support.rows import all_of, the
 from tests.web.desk import book
 
@@ -123,3 +127,17 @@ def test_a_thousand_codes_go_in_one_go(session: ClubSession) -> None:
     assert (len(done.ticked_in), len(done.unknown)) == (60, 940)
     with transaction() as db:
         assert db.execute(select(Registration.id).where(Registration.checked_in_at.is_(None))).first() is None
+
+
+def test_the_door_asks_for_all_that_is_owed_although_a_first_price_went_back(
+    session: ClubSession, clock: FakeClock, stripe_simulator: Any
+) -> None:
+    priced = make_club_session()
+    begin(priced)
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    token, until = the(Registration).token, clock.now + timedelta(days=1)
+    moving.move(token, session.slug, Settlement(Settling.REFUND, "Asked by phone", "r" * 20, -1200), "user:1")
+    moving.move(token, priced.slug, Settlement(Settling.LINK, "And back", "l" * 20, 1200, pay_by=until), "user:1")
+    [line] = desk_door.lines(priced.slug, Show.UNPAID).items
+    assert line.owed_cents == 1200 and [each.owed_cents for each in desk_door.sheet(priced.slug)[0]] == [1200]
