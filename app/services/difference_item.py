@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from ..models import ClubSession, Order, OrderItem, Registration
 from ..rules.statuses import OrderStatus, RegistrationStatus, SessionStatus
-from . import audit, bookings, letters, places, refund_marks, waitlist
+from . import audit, bookings, letters, places, refund_marks, resale, waitlist
 from .writes import changed
 
 
@@ -34,6 +34,8 @@ def fulfil(db: Session, item: OrderItem, registration: Registration, actor: str,
         values["owed_cents"] = registration.owed_cents - cents
     _set(db, registration, values)
     audit.record(db, actor, "difference_paid", "registration", registration.id, cents=cents)
+    if item.added_places:
+        resale.settle(db, registration.club_session_id, actor)
     return True
 
 

@@ -93,6 +93,8 @@ def change_places(token: str, wanted: int, settlement: Settlement, actor: str) -
         only = booking.item.id
         letters.owe_order_letter(db, "booking_changed", booking.order.id, key=key, refund_cents=back or None, only=only)
         waitlist.deal(db, here.id, actor, freed=max(0, before - wanted))
+        if added and differences.pending(db, registration.id) is None:  # else they count once they are paid
+            resale.settle(db, here.id, actor)
         return Changed(back)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+import pytest
 from flask import Flask
 
-from app.models import AuditEntry, ClubSession, Refund, Registration
+from app.models import AuditEntry, ClubSession, Order, Refund, Registration
 from app.rules.statuses import WaitlistPayment
-from app.services import cancelling, checkout, offers
+from app.services import cancelling, checkout, moving, offers
+from app.services.differences import Settlement, Settling
 from tests.support.booking import balances, begin, mails, order_of, taken, work
 from tests.support.clock import FakeClock
 from tests.support.factories import make_club_session
@@ -122,3 +125,20 @@ def test_free_replacement_counts_too(app: Flask, stripe_simulator: Any, clock: F
     offers.decline(booking(waiting).token)
     paid(stripe_simulator, club_session)
     assert the(Refund).reason == "replaced"
+
+
+@pytest.mark.parametrize("how", [Settling.CASH, Settling.WAIVE, Settling.LINK])
+def test_places_added_to_another_booking_are_a_replacement_once_nothing_is_owed_for_them(
+    app: Flask, stripe_simulator: Any, clock: FakeClock, how: Settling
+) -> None:
+    club_session, [leaver, stays] = sold_out(stripe_simulator, clock, places=2)
+    cancelling.cancel_order(leaver, when_replaced=True)
+    pay_by = clock.now + timedelta(hours=1) if how is Settling.LINK else None
+    moving.change_places(booking(stays).token, 2, Settlement(how, "Brings a friend", "p" * 20, 1200, pay_by=pay_by), "user:1")
+    if how is Settling.LINK:
+        assert count_of(Refund) == 0, "places that are not paid yet are no replacement"
+        checkout.pay(all_of(Order)[-1].token)
+        stripe_simulator.pay()
+        stripe_simulator.deliver()
+    assert (the(Refund).reason, the(Refund).amount_cents, taken(club_session)) == ("replaced", 1200, 2)
+    assert booking(leaver).replacement_wanted_at is None
