@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from ..extensions import db
 from ..models import PAYMENT_UNSETTLED, Case, ClubSession, Listing, OutgoingEmail, Payment, Registration
 from ..rules.statuses import PaymentStatus, RegistrationStatus, ReviewState, SessionStatus
-from . import desk_sessions, due_work, webhooks
+from . import desk_door, desk_sessions, due_work, webhooks
 from .desk_sessions import SessionLine
 
 LATE = timedelta(minutes=15)
@@ -51,16 +51,19 @@ class TodayPage:
     today: Sequence[SessionLine]
     week: Sequence[SessionLine]
     """The six days after today."""
+    doors: Sequence[SessionLine]
+    """Those whose door is open about now, which around midnight are not today's alone."""
     problems: Problems
 
 
 def page(now: datetime, midnight: datetime) -> TodayPage:
     """Everything on the page; ``midnight`` is when today began where the club is."""
-    lines = desk_sessions.between(midnight, midnight + WEEK)
-    tomorrow = midnight + timedelta(days=1)
+    near = desk_sessions.between(midnight - desk_door.AFTER, midnight + WEEK)
+    lines, tomorrow = [line for line in near if line.ends_at > midnight], midnight + timedelta(days=1)
     return TodayPage(
         today=[line for line in lines if line.starts_at < tomorrow and line.status != "draft"],
         week=[line for line in lines if line.starts_at >= tomorrow and line.status != "draft"],
+        doors=desk_door.near(near, now),
         problems=_problems(now, [line for line in lines if line.status == "draft" and line.starts_at > now and not line.hosted]),
     )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -161,6 +162,24 @@ def test_only_a_session_near_now_is_offered_on_top_of_today(pages: PageClient, c
     assert len(doors) == 1 and doors[0].startswith("Door: Badminton")
     assert pages.click(doors[0]).path == DOOR
     assert pages.get("/admin/sessions/badminton").links["Door"].endswith(DOOR)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_the_door_of_a_session_near_midnight_is_offered_on_both_sides_of_it(
+    pages: PageClient, clock: FakeClock, hours: int
+) -> None:
+    tomorrow = clock.now.astimezone(ZoneInfo("Pacific/Auckland")).date() + timedelta(days=1)
+    midnight = datetime.combine(tomorrow, time(), ZoneInfo("Pacific/Auckland"))
+    half = timedelta(minutes=30)
+    make_club_session(title="Film", starts_at=midnight - 4 * half, ends_at=midnight - half)
+    make_club_session(title="Stars", starts_at=midnight + half, ends_at=midnight + 5 * half)
+    clock.set(midnight + timedelta(hours=hours))
+    sign_in(pages, Role.DESK)
+    page = pages.get("/admin/")
+    doors = [words.split(",")[0] for words in page.links if words.startswith("Door: ")]
+    assert doors == ["Door: Film", "Door: Stars"]
+    today = page.text[page.text.index("On today") : page.text.index("The next six days")]
+    assert ("Film" in today, "Stars" in today) == (hours < 0, hours > 0)
 
 
 # --- The code in the confirmation -----------------------------------------------------------------------------------------------

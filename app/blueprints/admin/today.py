@@ -12,7 +12,7 @@ from flask_babel import format_date
 
 from ... import clock
 from ...config import current_settings
-from ...queries import desk_charts, desk_door, desk_sessions, desk_today
+from ...queries import desk_charts, desk_sessions, desk_today
 from ...queries.desk_charts import FillWeek, TakingsWeek
 from ...rules import money
 from ...rules.statuses import Role
@@ -30,11 +30,10 @@ def index() -> ResponseReturnValue:
     zone = ZoneInfo(current_settings().time_zone)
     midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
     page = desk_today.page(now, midnight)
-    doors = desk_door.near(page.today, now)
     fill = desk_charts.fill(midnight.date(), zone)
     takings = desk_charts.takings(midnight.date(), zone, current_settings().currency) if may(Role.STAFF) else []
     charts = {"fill": fill, "fill_chart": _fill(fill), "takings": takings, "takings_chart": _takings(takings)}
-    return render_template("admin/today.html", page=page, doors=doors, now=now, by_day=desk_sessions.by_day, **charts)
+    return render_template("admin/today.html", page=page, doors=page.doors, now=now, by_day=desk_sessions.by_day, **charts)
 
 
 def _fill(weeks: Sequence[FillWeek]) -> Chart:
