@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from .. import clock
 from ..models import ClubSession, Registration
+from ..rules.capacity import overbooked_after
 from ..rules.refusals import InvalidInput, Refusal, SessionNotFound, words
 from ..rules.statuses import REGISTRATION_MOVES, UNDECIDED, OrderStatus, RegistrationStatus, SessionStatus, may_become
 from ..transaction import retried, transaction
@@ -36,13 +37,17 @@ BECOMES = {
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is decided about whom. ``until``: the deadline of an offer, None for the published rule; ``overbook``: knowingly."""
+    """What is decided about whom. ``until``: the deadline of an offer, None for the published rule; ``overbook``: knowingly.
+
+    ``overbook_to``: how far past its capacity the session may be afterwards, as the check said; None: as far as it takes.
+    """
 
     verdict: Verdict
     tokens: tuple[str, ...]
     message: str = ""
     until: datetime | None = None
     overbook: bool = False
+    overbook_to: int | None = None
 
 
 class NobodyChosen(Refusal):
@@ -101,7 +106,8 @@ def _take(db: Session, club_session: ClubSession, applied: list[Registration], d
     wanted = sum(registration.places for registration in applied)
     if places.take(db, club_session.id, wanted):
         return False
-    if not decision.overbook:
+    over = overbooked_after(club_session.capacity, club_session.places_taken + wanted)
+    if not decision.overbook or (decision.overbook_to is not None and over > decision.overbook_to):
         left = 0 if club_session.waitlist_taken else max(0, club_session.capacity - club_session.places_taken)
         raise MoreThanThereAre(wanted=wanted, left=left)
     places.take_past_capacity(db, club_session.id, wanted)

@@ -131,6 +131,20 @@ def test_more_than_there_are_is_refused_with_words_and_done_with_a_tick(pages: P
     assert the(ClubSession).overbooked == 1
 
 
+def test_the_tick_overbooks_by_no_more_than_the_check_said(pages: PageClient, retreat: ClubSession) -> None:
+    orders = [apply(retreat) for _ in range(3)]
+    desk(pages)
+    check = pages.submit(-1, button="Accept", all="y", overbook="y")
+    assert "3 places are wanted and 2 are left" in check.text
+    accept(retreat, apply(retreat))
+    refused = pages.submit(-1, button="Accept and tell them")
+    assert refused.status == 409 and "That takes 3 places, and 1 are left" in refused.text
+    assert {status(order) for order in orders} == {"under_review"} and the(ClubSession).overbooked == 0
+    assert "3 places are wanted and 1 are left" in pages.submit(-1, button="Accept", all="y", overbook="y").text
+    pages.submit(-1, button="Accept and tell them")
+    assert {status(order) for order in orders} == {"offered"} and the(ClubSession).overbooked == 2
+
+
 @pytest.mark.parametrize(
     ("typed", "words"),
     [

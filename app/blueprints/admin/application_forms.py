@@ -12,8 +12,9 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from govuk_frontend_wtf.wtforms_widgets import GovCheckboxInput, GovTextArea
-from wtforms import BooleanField, HiddenField, TextAreaField
-from wtforms.validators import ValidationError
+from wtforms import BooleanField, HiddenField, IntegerField, TextAreaField
+from wtforms.validators import Optional, ValidationError
+from wtforms.widgets import HiddenInput
 
 from ...rules.refusals import Refusal
 from ...services import club_sessions
@@ -41,6 +42,8 @@ class DecisionForm(FlaskForm):
     until_on = DayField(_("Keep accepted places until"), description=_("Empty: a day, less as the session nears."))
     until_at = ClockField(_("At"), description=_("Empty: until the day ends."))
     overbook = BooleanField(_("Accept more than there are places: overbook"), widget=GovCheckboxInput())
+    over = IntegerField(widget=HiddenInput(), validators=[Optional()])
+    """How far past capacity the check said it would be: the tick allows as much and no more."""
     once = HiddenField()
     refused: Refusal | None = None
 
@@ -76,7 +79,7 @@ class DecisionForm(FlaskForm):
     def decision(self, verdict: Verdict) -> Decision:
         """What was asked for, after a ``validate`` that found nothing wrong."""
         message = (self.message.data or "").replace("\r\n", "\n").strip()
-        return Decision(verdict, self.tokens, message, self.until, bool(self.overbook.data))
+        return Decision(verdict, self.tokens, message, self.until, bool(self.overbook.data), self.over.data)
 
     def validate(self, extra_validators: Mapping[str, Any] | None = None) -> bool:
         """Somebody is chosen, and one of the buttons was pressed."""
