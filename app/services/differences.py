@@ -140,7 +140,8 @@ def pending(db: Session, registration_id: int) -> Order | None:
 def settle_owed(token: str, settlement: Settlement, actor: str) -> int:
     """Ask again for what a booking still owes when nothing is open for it, take it by hand, or waive it; returns the cents.
 
-    0 when this very form was sent before. Raises OrderNotOpen when nothing is owed or a link is still open.
+    0 when this very form was sent before. Raises OrderNotOpen when nothing is owed or a link is still open, PriceChanged when
+    the page showed another sum.
     """
     now = clock.now()
     with transaction() as db:
@@ -151,6 +152,8 @@ def settle_owed(token: str, settlement: Settlement, actor: str) -> int:
         cents = registration.owed_cents
         if not cents or registration.status is not RegistrationStatus.REGISTERED or pending(db, registration.id) is not None:
             raise OrderNotOpen
+        if cents != settlement.expected_cents:
+            raise PriceChanged(unit_cents=cents, currency=booking.order.currency)
         if not settlement.reason.strip():
             raise InvalidInput("reason", words("Enter a reason: it is kept on the record."))
         price = registration.price_cents - (cents if settlement.how is Settling.WAIVE else 0)

@@ -69,7 +69,7 @@ def registration_owed(token: str) -> ResponseReturnValue:
         return Check(_("Check this"), rows, _("Settle %(amount)s", amount=amount), cents)
 
     def act() -> str:
-        done = differences.settle_owed(token, form.settlement(cents), viewer.actor())
+        done = differences.settle_owed(token, form.settlement(form.expected_cents), viewer.actor())
         return _("%(amount)s is settled.", amount=amount) if done else _nothing_twice()
 
     return ask(form, check, act, lambda: back, title=_("Settle what is owed"), back=back, back_words=back_words)
