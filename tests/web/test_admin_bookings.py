@@ -106,6 +106,18 @@ def test_a_booking_is_moved_and_the_difference_given_back(pages: PageClient, pai
     assert "The booking is moved. NZ$5.00 goes back." in page.text and "Squash" in facts(page)["Session"]
 
 
+def test_the_last_day_to_pay_ends_by_the_clock_of_the_session(pages: PageClient, paid: str) -> None:
+    make_club_session(slug="rowing", title="Rowing", time_zone="Australia/Perth", non_member_price_cents=1500)
+    day = (clock.now() + timedelta(days=2)).date().isoformat()
+    pages.get("/admin/sessions/rowing/add")
+    typed = {"name": "Hemi Kara", "email": "hemi@club.example", "how": "link", "reason": WHY, "pay_by": day}
+    added = pages.submit("/add", button="Continue", **typed)
+    pages.get(f"/admin/registrations/{paid}/move")
+    moved = pages.submit("/move", button="Continue", to="rowing", reason=WHY, pay_by=day)
+    for said in (facts(added)["Paid"], facts(moved)["Settled"]):
+        assert "12:00 am (" in " ".join(said.split()), "midnight there, and which clock that is"
+
+
 def test_places_are_added_by_a_link_that_can_be_taken_back(pages: PageClient, paid: str) -> None:
     pages.get(f"/admin/registrations/{paid}")
     pages.click("Change places")

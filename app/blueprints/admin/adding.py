@@ -85,7 +85,7 @@ def _price(form: AddForm, effect: Effect) -> tuple[int, str]:
 def _paid(form: AddForm, cents: int) -> str:
     if not cents:
         return str(_("Nothing is to pay"))
-    until = when(form.deadline) if form.deadline else "–"
+    until = when(form.deadline, None, form.zone) if form.deadline else "–"
     words = {
         How.CASH: _("%(amount)s in cash, now", amount=money(cents, form.currency)),
         How.BANK: _("%(amount)s by bank transfer, it has arrived", amount=money(cents, form.currency)),

@@ -178,7 +178,7 @@ def registration_place(token: str) -> ResponseReturnValue:
 def _place_check(page: RegistrationPage, form: OutOfTurnForm, names: str) -> Check:
     effect = desk_changes.Effect(page.session, 0, page.r.places)
     over, over_words = overbooking(effect)
-    until = [(_("Until"), when(form.deadline))] if form.how.data == Way.LINK and form.deadline else []
+    until = [(_("Until"), when(form.deadline, None, form.zone))] if form.how.data == Way.LINK and form.deadline else []
     price = money(page.r.price_cents, page.order.currency) if page.r.price_cents else _("Free")
     rows = [(_("Who"), page.r.name), (_("Places"), places_words(page.r.places)), (_("Price"), price),
             (_("How"), form.chosen_words()), *until, (_("Passed over"), names), (_("Reason"), form.reason.data),

@@ -88,9 +88,9 @@ def difference_rows(form: DifferenceForm, effect: Effect, currency: str) -> list
         raise InvalidInput("pay_by", form.pay_by.errors[0])
     amount = money(abs(effect.cents), currency)
     more = _("%(amount)s more", amount=amount) if effect.cents > 0 else _("%(amount)s less", amount=amount)
-    how, deadline = form.settlement(effect.cents).how, form.deadline
+    how, until = form.settlement(effect.cents).how, when(form.deadline, None, form.zone) if form.deadline else "–"
     words = {
-        Settling.LINK: _("A link is mailed, to be paid until %(when)s", when=when(deadline) if deadline else "–"),
+        Settling.LINK: _("A link is mailed, to be paid until %(when)s", when=until),
         Settling.CASH: _("%(amount)s in cash", amount=amount),
         Settling.BANK: _("%(amount)s by bank transfer", amount=amount),
         Settling.REFUND: _("%(amount)s goes back the way it came", amount=amount),
