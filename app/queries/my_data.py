@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 
 from ..extensions import db
 from ..models import (
@@ -59,10 +59,7 @@ def everything(user_id: int) -> dict[str, Any]:
         "courses_and_files": _purchases(orders),
         "payments": _payments(orders),
         "refunds": _refunds(orders),
-        "mails": [] if email is None else _all(
-            select(OutgoingEmail.subject, OutgoingEmail.template, OutgoingEmail.created_at, OutgoingEmail.sent_at)
-            .where(OutgoingEmail.to == email).order_by(OutgoingEmail.id)
-        ),
+        "mails": _mails(orders, email),
         **_record(user_id),
     }  # fmt: skip
 
@@ -126,6 +123,15 @@ def _refunds(orders: Any) -> list[dict[str, Any]]:
         select(Order.reference.label("order"), Refund.amount_cents, Refund.reason, Refund.status, Refund.created_at)
         .join(Payment, Payment.id == Refund.payment_id)
         .join(Order, Order.id == Payment.order_id).where(orders).order_by(Refund.id)
+    )  # fmt: skip
+
+
+def _mails(orders: Any, email: str | None) -> list[dict[str, Any]]:
+    """Those about their orders, whatever address they had then, and all that went to the one they have."""
+    mine = OutgoingEmail.order_id.in_(select(Order.id).where(orders))
+    return _all(
+        select(OutgoingEmail.subject, OutgoingEmail.template, OutgoingEmail.created_at, OutgoingEmail.sent_at)
+        .where(mine if email is None else or_(mine, OutgoingEmail.to == email)).order_by(OutgoingEmail.id)
     )  # fmt: skip
 
 

@@ -183,3 +183,12 @@ def test_export_tells_of_my_things_alone(app: Flask, stripe_simulator: Any) -> N
     assert [r["name"] for r in data["registrations"]] == ["Ana"] and [o["email"] for o in data["orders"]] == ["ana@example.org"]
     assert len(data["items"]) == len(data["payments"]) == len(data["memberships"]) == 1 and data["refunds"] == []
     assert not any(word in str(data) for word in ("bob@", "carl@"))
+
+
+def test_export_tells_of_mails_about_my_bookings_that_went_to_the_address_i_had(app: Flask) -> None:
+    user = make_user(email="ana@example.org", password=PASSWORD)
+    begin(make_free_club_session(), email=user.email, name=user.name, user_id=user.id, expected_price_cents=0)
+    work()
+    accounts_changing.ask_new_address(person_signed_in(user), PASSWORD, "ana@new.example.org")
+    accounts_changing.confirm_new_address(person_signed_in(user), link_to("ana@new.example.org").rpartition("/")[2])
+    assert "confirmation" in [mail["template"] for mail in my_data.everything(user.id)["mails"]]
