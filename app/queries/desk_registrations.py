@@ -14,8 +14,9 @@ from typing import Any
 from sqlalchemy import Row, Select, case, func, or_, select
 
 from ..extensions import db
-from ..models import ClubSession, Order, OrderItem, Payment, Refund, Registration
-from ..rules.statuses import PaymentState, PaymentStatus, RefundStatus, RegistrationStatus
+from ..models import ClubSession, Order, OrderItem, Payment, Registration
+from ..rules.statuses import PaymentState, PaymentStatus, RegistrationStatus
+from . import gone_back
 from .desk import Page, count_of, rows_of_page, stream
 
 _R = Registration
@@ -110,15 +111,9 @@ def every(slug: str | None, wanted: Wanted) -> Iterator[Row[Any]]:
     """All that is wanted of a session, or of all (None), in the list's order, for an export: a few hundred rows in memory at a
     time. One statement. Beside what the list shows: is_member, checked_in_at, answers and refunded_cents.
     """
-    back = (
-        select(func.coalesce(func.sum(Refund.amount_cents), 0))
-        .join(OrderItem, OrderItem.id == Refund.order_item_id)
-        .where(OrderItem.registration_id == _R.id, Refund.status != RefundStatus.FAILED)
-        .correlate(_R)
-        .scalar_subquery()
-    )
-    more = (_R.is_member, _R.checked_in_at, _R.answers, back.label("refunded_cents"))
-    return stream(_matching(slug, wanted).add_columns(*more))
+    back = _gone_back(_chosen(select(_R.id), slug, Wanted()).order_by(None)).subquery()
+    more = (_R.is_member, _R.checked_in_at, _R.answers, func.coalesce(back.c.cents, 0).label("refunded_cents"))
+    return stream(_matching(slug, wanted).outerjoin(back, back.c.registration_id == _R.id).add_columns(*more))
 
 
 def answers(slug: str, wanted: Wanted) -> Iterator[dict[str, Any]]:
@@ -165,15 +160,16 @@ def _chosen(statement: Select[Any], slug: str | None, wanted: Wanted) -> Select[
     return statement.order_by(*orders[wanted.sort])
 
 
-def _refunded(ids: Iterable[int]) -> dict[int, int]:
+def _refunded(ids: Sequence[int]) -> dict[int, int]:
     """What has gone back, or is on its way back, for each of these registrations."""
-    rows = db.session.execute(
-        select(OrderItem.registration_id, func.sum(Refund.amount_cents))
-        .join(Refund, Refund.order_item_id == OrderItem.id)
-        .where(OrderItem.registration_id.in_(ids), Refund.status != RefundStatus.FAILED)
-        .group_by(OrderItem.registration_id)
-    )
-    return {registration_id: int(cents) for registration_id, cents in rows}
+    return {registration_id: int(cents) for registration_id, cents in db.session.execute(_gone_back(ids))}
+
+
+def _gone_back(ids: Sequence[int] | Select[tuple[int]]) -> Select[Any]:
+    """SQL: ``registration_id`` and the ``cents`` that went back for it, also with the whole of its order."""
+    back = gone_back.of_lines()
+    sums = select(back.c.registration_id, func.sum(back.c.cents).label("cents"))
+    return sums.where(back.c.registration_id.in_(ids)).group_by(back.c.registration_id)
 
 
 def _checkouts(ids: Iterable[int]) -> dict[int, list[CheckoutLine]]:

@@ -9,7 +9,8 @@ from flask import Flask
 
 from app.extensions import db
 from app.models import AuditEntry, Case, ClubSession, Membership, OrderItem, Payment, Refund, Registration, StripeEvent
-from app.queries import desk_ending, desk_sessions, orders
+from app.queries import desk_ending, desk_registrations, desk_sessions, orders
+from app.queries.desk_registrations import Wanted
 from app.rules.refusals import InvalidInput
 from app.rules.statuses import ItemKind, PaymentState, RefundStatus
 from app.services import (
@@ -222,6 +223,18 @@ def test_whole_order_refunded_at_stripe_counts_in_the_sessions_figures_and_is_no
     assert figures is not None and (figures.tally.refunded_cents, figures.tally.kept_cents) == (800, 0)
     assert ending_it is not None and (ending_it.refunds, ending_it.refund_cents) == (0, 0)
     assert paying_back.kept_cents(db.session(), the(Registration)) == 0
+
+
+def test_whole_order_refunded_at_stripe_is_in_the_lists_and_the_exports_of_bookings(
+    app: Flask, joined: str, stripe_simulator: Any
+) -> None:
+    by_dashboard(stripe_simulator)
+    slug, all_of_them = the(ClubSession).slug, Wanted()
+    lists = (desk_registrations.of_session(slug, all_of_them, with_checkouts=False),
+             desk_registrations.everywhere(all_of_them, with_checkouts=False))  # fmt: skip
+    assert [[line.refunded_cents for line in found.items] for found in lists] == [[800], [800]], "without the membership's"
+    exports = [list(desk_registrations.every(asked, all_of_them)) for asked in (slug, None)]
+    assert [[row.refunded_cents for row in rows] for rows in exports] == [[800], [800]]
 
 
 @pytest.mark.parametrize("told_at_last", [True, False])
