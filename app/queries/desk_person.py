@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Row, and_, func, or_, select
@@ -54,6 +54,11 @@ class Account:
     has_codes: bool
     providers: int
     devices: int
+
+    @property
+    def since(self) -> date:
+        """The day it was made, where the club is."""
+        return memberships.club_today(self.created_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,11 +45,15 @@ class SpanView:
 
 @dataclass(frozen=True, slots=True)
 class PersonView:
-    """A person's membership today: ``is_member`` now, paid up to ``runs_to`` (None: not at all), every span, newest first."""
+    """A person's membership today: ``is_member`` now, paid up to ``runs_to`` (None: not at all), every span, newest first.
+
+    ``begins_on``: the first day of those that have neither ended nor been ended early.
+    """
 
     is_member: bool
     runs_to: date | None
     spans: Sequence[SpanView]
+    begins_on: date | None = None
 
 
 def club_today(now: datetime) -> date:
@@ -98,7 +102,8 @@ def of_person(db: Session, user_id: int, now: datetime) -> PersonView:
     spans = [SpanView(m.id, name, m.starts_on, m.ends_on, m.revoked_at, token) for m, name, token in rows]
     today = club_today(now)
     valid = [span for span in spans if span.revoked_at is None and span.ends_on >= today]
-    return PersonView(any(span.starts_on <= today for span in valid), max((s.ends_on for s in valid), default=None), spans)
+    begins_on, runs_to = min((s.starts_on for s in valid), default=None), max((s.ends_on for s in valid), default=None)
+    return PersonView(begins_on is not None and begins_on <= today, runs_to, spans, begins_on)
 
 
 def _active(now: datetime) -> Exists:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.support.factories import make_club_session, make_free_club_session, m
 from tests.support.pages import PageClient
 from tests.support.rows import all_of, count_of, the
 from tests.web.desk import sign_in
+from tests.web.test_admin_actions import facts
 
 PAST = 60
 
@@ -82,6 +84,20 @@ def test_page_of_a_person_says_what_is_known_and_what_they_may(staff: PageClient
     assert all(words in text for words in expected)
     assert "Change the role" not in text  # an administrator's
     assert staff.get("/admin/people/999999").status == 404
+
+
+def test_account_is_as_old_as_the_clubs_own_calendar_says(staff: PageClient) -> None:
+    ana = make_user(name="Ana Lee", email="ana@club.example")
+    assert ana.created_at.day == 2, "in London it is still the day before"
+    assert facts(staff.get(f"/admin/people/{ana.id}"))["Account since"] == "3 March 2026"
+
+
+def test_membership_to_come_begins_with_the_first_span_that_holds(staff: PageClient) -> None:
+    ana = make_user(name="Ana Lee", email="ana@club.example")
+    for month, ended in ((4, False), (5, False), (6, True)):
+        span = {"starts_on": date(2026, month, 1), "ends_on": date(2026, month, 28)}
+        make_membership(ana, **span, revoked_at=app_clock.now() if ended else None)
+    assert facts(staff.get(f"/admin/people/{ana.id}"))["Member"] == "from 1 April 2026 to 28 May 2026"
 
 
 def test_fifty_thousand_bookings_take_no_more_statements(staff: PageClient, statements: Any) -> None:
