@@ -19,6 +19,7 @@ from tests.support.pages import Page, PageClient
 from tests.support.queries import recorded
 from tests.support.rows import all_of, the
 from tests.web.desk import sign_in
+from tests.web.test_admin_actions import facts
 
 DESK = "/admin/sessions/retreat/applications"
 
@@ -163,6 +164,19 @@ def test_what_cannot_be_decided_comes_back_with_words(
     page = pages.submit(-1, button="Accept", **typed)
     assert page.status == 422 and words in page.text and page.title.startswith("Error: ")
     assert status(order) == "under_review"
+
+
+@pytest.mark.parametrize(("accepted", "frees"), [(False, None), (True, "2 places, offered to whoever waits")])
+def test_committee_that_cancels_reads_what_comes_free_by_it(
+    pages: PageClient, retreat: ClubSession, accepted: bool, frees: str | None
+) -> None:
+    order = apply(retreat, places=2)
+    if accepted:
+        accept(retreat, order)
+    desk(pages)
+    pages.get(f"/admin/registrations/{the(Registration).token}/cancel")
+    page = pages.submit("/cancel", button="Continue", reason="Asked by phone")
+    assert page.h1.startswith("Check before you cancel") and facts(page).get("Comes free") == frees
 
 
 def test_list_is_searched_and_filtered(pages: PageClient, retreat: ClubSession) -> None:
