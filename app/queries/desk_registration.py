@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, or_, select
+from sqlalchemy import Row, and_, exists, func, or_, select
 
 from ..extensions import db
 from ..models import (
@@ -33,11 +33,10 @@ from ..rules.statuses import (
     WAITING,
     ItemKind,
     OrderStatus,
-    RefundStatus,
     RegistrationStatus,
     SessionStatus,
 )
-from . import desk_notices, desk_people, refund_terms, ways_back
+from . import desk_notices, desk_people, gone_back, refund_terms, ways_back
 from .desk_notices import NoticeLine
 from .desk_record import MailState
 from .questions import answer_rows
@@ -93,15 +92,12 @@ class RegistrationPage:
     by_name: Mapping[str, str]
     asks: bool
     """Whether its session asks anything of its own."""
+    refunded_cents: int
+    """What has gone back for this booking or is on its way, and not for what else is in its order."""
     left: Left
     """What is left of what was paid for it, by the way it would go back."""
     other_lines: Sequence[Row[Any]]
     """What else is in its own order: ``kind`` and ``description``."""
-
-    @property
-    def refunded_cents(self) -> int:
-        """What has gone back for this booking or is on its way."""
-        return sum(refund.amount_cents for refund in self.refunds if refund.status is not RefundStatus.FAILED)
 
     @property
     def left_cents(self) -> int:
@@ -191,12 +187,7 @@ class RegistrationPage:
 
 def page(token: str) -> RegistrationPage | None:
     """The registration behind a token, or None."""
-    row = db.session.execute(
-        select(Registration, ClubSession, Order, exists().where(Question.club_session_id == ClubSession.id).label("asks"))
-        .join(ClubSession, ClubSession.id == Registration.club_session_id)
-        .join(Order, Order.id == Registration.order_id)
-        .where(Registration.token == token)
-    ).first()
+    row = _row(token)
     if row is None:
         return None
     lines, others = _lines(row.Registration)
@@ -226,9 +217,23 @@ def page(token: str) -> RegistrationPage | None:
         open_cases=db.session.execute(cases.order_by(Case.id)).scalars().all(),
         by_name=names,
         asks=row.asks,
+        refunded_cents=int(row.gone),
         left=ways_back.left_of([row.Registration.id]).get(row.Registration.id, Left()),
         other_lines=others,
     )
+
+
+def _row(token: str) -> Row[Any] | None:
+    """The booking with its session and its own order, whether it is asked anything, and what has gone back for it."""
+    back = gone_back.of_lines()
+    gone = select(func.coalesce(func.sum(back.c.cents), 0)).where(back.c.registration_id == Registration.id)
+    asks = exists().where(Question.club_session_id == ClubSession.id).label("asks")
+    return db.session.execute(
+        select(Registration, ClubSession, Order, asks, gone.correlate(Registration).scalar_subquery().label("gone"))
+        .join(ClubSession, ClubSession.id == Registration.club_session_id)
+        .join(Order, Order.id == Registration.order_id)
+        .where(Registration.token == token)
+    ).first()
 
 
 def _lines(r: Registration) -> tuple[list[Row[Any]], list[Row[Any]]]:

@@ -9,7 +9,7 @@ from flask import Flask
 
 from app.extensions import db
 from app.models import AuditEntry, Case, ClubSession, Membership, OrderItem, Payment, Refund, Registration, StripeEvent
-from app.queries import desk_ending, desk_registrations, desk_sessions, orders
+from app.queries import desk_ending, desk_registration, desk_registrations, desk_sessions, orders
 from app.queries.desk_registrations import Wanted
 from app.rules.refusals import InvalidInput
 from app.rules.statuses import ItemKind, PaymentState, RefundStatus
@@ -233,6 +233,8 @@ def test_whole_order_refunded_at_stripe_is_in_the_lists_and_the_exports_of_booki
     lists = (desk_registrations.of_session(slug, all_of_them, with_checkouts=False),
              desk_registrations.everywhere(all_of_them, with_checkouts=False))  # fmt: skip
     assert [[line.refunded_cents for line in found.items] for found in lists] == [[800], [800]], "without the membership's"
+    page = desk_registration.page(the(Registration).token)
+    assert page is not None and page.refunded_cents == 800
     exports = [list(desk_registrations.every(asked, all_of_them)) for asked in (slug, None)]
     assert [[row.refunded_cents for row in rows] for rows in exports] == [[800], [800]]
 
