@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import bindparam, exists, or_, select, update
+from sqlalchemy import bindparam, case, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from .. import clock
@@ -39,6 +39,10 @@ BATCH = 200
 LET_GO = ACTIVE - TAKEN
 """Whose hope ends when the session starts."""
 _UNDECIDED = exists().where(Registration.club_session_id == ClubSession.id, Registration.status.in_(UNDECIDED))
+_ENDING = (
+    (Order.status == OrderStatus.PENDING) & Order.hold_expires_at.is_not(None) & Order.cancel_requested_at.is_not(None)
+)
+"""Its hold is being ended already: there is nothing to do here before Stripe has answered."""
 _STARTED = (ClubSession.starts_at <= bindparam("now")) & or_(ClubSession.waitlist_taken > 0, _UNDECIDED)
 _CANCELLED = (ClubSession.status == SessionStatus.CANCELLED) & ClubSession.wound_up_at.is_(None)
 _OVER = select(ClubSession.id).where(or_(_CANCELLED, _STARTED))
@@ -96,7 +100,9 @@ def _wind_up_one(club_session_id: int) -> int:
     cancelled = _is_cancelled(club_session_id)
     statuses = ACTIVE if cancelled else LET_GO
     found = select(Registration.id).where(Registration.club_session_id == club_session_id, Registration.status.in_(statuses))
-    ids = flask_db.session.execute(found.order_by(Registration.id).limit(BATCH)).scalars().all()
+    found = found.outerjoin(Order, Order.id == Registration.order_id)
+    in_turn = found.order_by(case((_ENDING, 1), else_=0), Registration.id)  # however many wait for Stripe, they hold up nobody
+    ids = flask_db.session.execute(in_turn.limit(BATCH)).scalars().all()
     end_read()
     ended = 0
     for registration_id in ids:

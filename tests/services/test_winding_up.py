@@ -209,3 +209,18 @@ def test_cancelled_session_cannot_be_paid_for(app: Flask, stripe_simulator: Any)
         checkout.pay(orders["holding"])
     assert stripe_simulator.pay(checkout_of(stripe_simulator, orders["holding"])).outcome == "not_open"
     assert the(ClubSession).status is SessionStatus.CANCELLED
+
+
+def test_holds_that_wait_for_stripe_keep_nobody_behind_them_from_being_told(
+    app: Flask, stripe_simulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(winding_up, "BATCH", 2)
+    club_session = make_club_session(capacity=5)
+    holding = [begin(club_session) for _ in range(3)]
+    registered = [paid(stripe_simulator, club_session) for _ in range(2)]
+    winding_up.cancel_session(club_session.slug, "user:1", REASON)
+    stripe_simulator.control.fail("*", "timeout", times=99, seconds=0)
+    work()
+    assert told({token: token for token in registered}) == dict.fromkeys(registered, ["session_cancelled"])
+    assert taken(club_session) == 3 and the(ClubSession, id=club_session.id).wound_up_at is None, "these may still be paid"
+    assert {order_of(token).cancel_requested_at is not None for token in holding} == {True}
