@@ -5,9 +5,10 @@ Almost always nothing is due: an idle worker asks each question in one message, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from flask import current_app
 from sqlalchemy import Executable, Row, Select
 
 from ..queries import alone
@@ -24,3 +25,14 @@ def rows(statement: Executable, **given: object) -> Sequence[Row[Any]]:
 def found(statement: Select[Any], **given: object) -> list[Any]:
     """The first column of each row."""
     return [row[0] for row in rows(statement, **given)]
+
+
+def each(ids: Sequence[int], work: Callable[[int], int]) -> int:
+    """Do each by itself and add up what they did. One that fails is logged and stays due; it does not stop the others."""
+    done = 0
+    for one in ids:
+        try:
+            done += work(one)
+        except Exception:
+            current_app.logger.exception("%s %s failed; it stays due", getattr(work, "__name__", "work"), one)
+    return done

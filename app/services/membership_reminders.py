@@ -24,7 +24,7 @@ def remind_due() -> int:
     """Owe the reminders that are due today in the club's zone; how many."""
     today = memberships.club_today(clock.now())
     days = {"today": today, "first": today + timedelta(days=REMINDERS[0]), "last": today + timedelta(days=REMINDERS[-1])}
-    return sum(_remind(membership_id) for membership_id in due.found(_DUE, **days))
+    return due.each(due.found(_DUE, **days), _remind)
 
 
 _other = aliased(Membership)

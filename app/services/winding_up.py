@@ -82,12 +82,12 @@ def cancel_session(slug: str, actor: str, reason: str) -> None:
 
 def wind_up() -> int:
     """End the registrations of cancelled sessions, and the waiting and applying of started ones; how many were ended."""
-    return sum(_wind_up_one(club_session_id) for club_session_id in due.found(_OVER, now=clock.now()))
+    return due.each(due.found(_OVER, now=clock.now()), _wind_up_one)
 
 
 def deal_free_places() -> int:
     """Deal whatever is free while somebody waits: no place stays empty because a transaction forgot (promise 9)."""
-    return sum(_deal(club_session_id) for club_session_id in due.found(_FREE, now=clock.now()))
+    return due.each(due.found(_FREE, now=clock.now()), _deal)
 
 
 @retried

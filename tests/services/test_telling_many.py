@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from app.extensions import db
 from app.models import ClubSession, OutgoingEmail, Registration, SessionChange
@@ -189,3 +191,23 @@ def test_statements_do_not_grow_with_the_people(app: Flask, monkeypatch: pytest.
         counted.append((edits, statements(changed_sessions.tell_due)))
     assert counted[0] == counted[1] and counted[1][1] <= 12, counted
     assert len(told()) == 32
+
+
+def test_a_change_that_cannot_be_told_does_not_stop_the_next(walk: ClubSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    book(make_free_club_session(slug="swim", location="The pool"), "swimmer")
+    move_to(HARBOUR)
+    move_to(HALL, "swim")
+    owe = changed_sessions._owe
+
+    def broken(session: Session, club_session: ClubSession, *rest: Any) -> None:
+        if club_session.slug == "walk":
+            raise RuntimeError("broken")
+        owe(session, club_session, *rest)
+
+    with monkeypatch.context() as breaking:
+        breaking.setattr(changed_sessions, "_owe", broken)
+        changed_sessions.tell_due()
+    assert told() == {"swimmer": [("The pool", HALL)]}
+    while changed_sessions.tell_due():
+        pass
+    assert told() == {"swimmer": [("The pool", HALL)], **everybody((PIER, HARBOUR))}

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from app import clock
 from app.models import AuditEntry, ClubSession, OutgoingEmail, Refund, Registration
 from app.queries import orders as order_pages
 from app.rules.refusals import WaitlistNotAccepted
 from app.rules.statuses import WaitlistPayment
-from app.services import cancelling, club_sessions, ending, out_of_turn, staff_actions, winding_up
+from app.services import cancelling, club_sessions, ending, out_of_turn, staff_actions, waitlist, winding_up
 from app.services.club_session_fields import NAMES, ClubSessionFields
 from app.services.out_of_turn import OutOfTurn, Way
 from tests.support.booking import begin, mails, order_of, states, taken, work
@@ -265,3 +266,21 @@ def test_scan_deals_what_a_transaction_forgot(app: Flask, monkeypatch: pytest.Mo
     assert booking(first).status == "waitlisted"
     assert winding_up.deal_free_places() == 1 and booking(first).status == "offered"
     assert booking(first).offer_expires_at is not None and booking(first).offer_expires_at > clock.now() + timedelta(hours=1)
+
+
+def test_scan_deals_on_when_one_session_fails(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    deal, sessions = waitlist.deal, [full(), full()]
+    waiting = [wait(club_session) for club_session, _ in sessions]
+    with monkeypatch.context() as forgetful:
+        forgetful.setattr("app.services.waitlist.deal", lambda *_, **__: 0)
+        for _, token in sessions:
+            cancelling.cancel_order(token)
+
+    def broken(db: Session, club_session_id: int, actor: str) -> int:
+        if club_session_id == sessions[0][0].id:
+            raise AssertionError("a place that was free under the lock is gone")
+        return deal(db, club_session_id, actor)
+
+    monkeypatch.setattr("app.services.waitlist.deal", broken)
+    assert winding_up.deal_free_places() == 1
+    assert [booking(token).status for token in waiting] == ["waitlisted", "offered"]
