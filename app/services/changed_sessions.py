@@ -85,9 +85,12 @@ def tell(db: Session, before: Row[Any]) -> int:
         "starts_at": before.starts_at.isoformat(), "ends_at": before.ends_at.isoformat(), "time_zone": before.time_zone,
         "location": before.location,
     }  # fmt: skip
-    pending = select(_S.told_up_to, _S.up_to).where(_S.club_session_id == before.id, _S.told_at.is_(None))
-    waiting = [(row.told_up_to, row.up_to) for row in db.execute(pending)]
-    for after, up_to in telling.gaps(waiting, last):
+    pending = select(_S.told_up_to, _S.up_to, _S.created_at).where(_S.club_session_id == before.id, _S.told_at.is_(None))
+    waiting = [(row.told_up_to, row.up_to, row.created_at) for row in db.execute(pending)]
+    moved = select(_R.id, _R.moved_at).where(*booked, _R.moved_at.is_not(None)).order_by(_R.id)
+    moved_in = [(row.id, row.moved_at) for row in db.execute(moved)] if waiting else []
+    ranges = telling.gaps([(after, up_to) for after, up_to, _ in waiting], last) + telling.moved_in(waiting, moved_in)
+    for after, up_to in ranges:
         values = {"club_session_id": before.id, "was": was, "told_up_to": after, "up_to": up_to}
         change_id = db.execute(insert(_S).values(values).returning(_S.id)).scalar_one()
         jobs.enqueue(db, JOB, str(change_id))

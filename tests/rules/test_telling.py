@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from random import Random
 
-from app.rules.telling import gaps
+from app.rules.telling import gaps, moved_in
 
 
 def test_first_change_is_told_to_everybody() -> None:
@@ -27,3 +28,11 @@ def test_ranges_cover_each_booking_exactly_once() -> None:
         up_to = random.randrange(25)
         covered = [n for after, last in gaps(waiting, up_to) for n in range(after + 1, last + 1)]
         assert covered == [n for n in range(1, up_to + 1) if not any(after < n <= last for after, last in waiting)]
+
+
+def test_who_was_moved_in_after_the_changes_that_wait_is_told_of_the_next() -> None:
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    before, after = at - timedelta(minutes=1), at + timedelta(minutes=1)
+    assert moved_in([(0, 7, at)], [(3, before), (4, at), (5, after), (9, after)]) == [(4, 5)]
+    assert moved_in([(0, 7, at), (4, 5, after)], [(5, after)]) == [], "the second of them is told to it already"
+    assert moved_in([], [(5, after)]) == []

@@ -117,6 +117,29 @@ def test_who_left_or_was_moved_in_meanwhile_is_not_told_what_they_never_knew(wal
     assert registration_of(moved).status is RegistrationStatus.REGISTERED
 
 
+@pytest.mark.parametrize("now", [HALL, PIER])
+def test_who_was_moved_in_between_two_changes_is_told_the_second_from_what_they_know(
+    walk: ClubSession, clock: FakeClock, now: str
+) -> None:
+    moved = book(make_free_club_session(slug="swim", location="The pool"), "swimmer")
+    book(walk, "last")
+    move_to(HARBOUR)
+    clock.advance(minutes=1)
+    settlement = Settlement(how=Settling.WAIVE, reason="asked", once="once-1", expected_cents=0)
+    moving.move(registration_of(moved).token, "walk", settlement, "user:1")
+    clock.advance(minutes=1)
+    move_to(now)
+    while changed_sessions.tell_due():
+        pass
+    others = {**everybody((PIER, HALL)), "last": [(PIER, HALL)]} if now == HALL else {}
+    assert told() == {**others, "swimmer": [(HARBOUR, now)]}
+    clock.advance(minutes=1)
+    move_to(HARBOUR)
+    while changed_sessions.tell_due():
+        pass
+    assert told()["swimmer"] == [(HARBOUR, now), (now, HARBOUR)]
+
+
 def registration_of(token: str) -> Registration:
     return the(Registration, order_id=order_of(token).id)
 
