@@ -57,6 +57,13 @@ def release(db: Session, item: OrderItem, registration: Registration, actor: str
     waitlist.deal(db, registration.club_session_id, actor, freed=item.added_places)
 
 
+def booking_goes_on(db: Session, order_id: int) -> bool:
+    """Whether the order is for a difference alone, and its booking has its place whatever becomes of that."""
+    mine = select(Registration.id).join(OrderItem, OrderItem.registration_id == Registration.id)
+    still = mine.where(Registration.order_id != order_id, Registration.status == RegistrationStatus.REGISTERED)
+    return db.execute(still.where(OrderItem.order_id == order_id).limit(1)).first() is not None
+
+
 def let_go(db: Session, registration_id: int, now: datetime) -> None:
     """The booking ends: nothing is owed for it any more, and a difference that may still be paid is ended by the worker."""
     db.execute(update(Registration).where(Registration.id == registration_id).values(owed_cents=0))

@@ -20,7 +20,20 @@ from ..models import Order, OrderItem, Payment
 from ..rules import holds
 from ..rules.statuses import PAYMENT_MOVES, UNSETTLED, OrderStatus, PaymentStatus, sources
 from ..transaction import connection_of
-from . import audit, baskets, cases, items, ledger, letters, order_lines, orders, promotions, refunds, releasing
+from . import (
+    audit,
+    baskets,
+    cases,
+    difference_item,
+    items,
+    ledger,
+    letters,
+    order_lines,
+    orders,
+    promotions,
+    refunds,
+    releasing,
+)
 from .attempts import Attempt
 from .writes import moved
 
@@ -65,7 +78,8 @@ def fail_delayed(db: Session, attempt: Attempt, actor: str) -> None:
     if _move(db, payment, PaymentStatus.FAILED, next_check_at=None) and order.status is OrderStatus.PENDING:
         given_up = order.cancel_requested_at is not None
         releasing.release_order(db, order, OrderStatus.CANCELLED if given_up else OrderStatus.EXPIRED, actor)
-        letters.owe_order_letter(db, "payment_failed", order.id, key=f"payment:{payment.id}")
+        more = {"still_registered": difference_item.booking_goes_on(db, order.id)}
+        letters.owe_order_letter(db, "payment_failed", order.id, key=f"payment:{payment.id}", more=more)
 
 
 def _expired(db: Session, order: Order, actor: str, now: datetime, end: bool) -> Applied:
@@ -138,7 +152,8 @@ def _fulfil(db: Session, attempt: Attempt, captured: int, actor: str, now: datet
     if not had:
         releasing.release_order(db, order, OrderStatus.CANCELLED, actor)  # nothing of it can be had: it keeps nothing either
         _owe_lines_back(db, payment, bought, actor)
-        letters.owe_order_letter(db, _apology(order, bought), order.id, key=f"payment:{payment.id}", refund_cents=captured)
+        apology = "refunded_mismatch" if difference_item.booking_goes_on(db, order.id) else _apology(order, bought)
+        letters.owe_order_letter(db, apology, order.id, key=f"payment:{payment.id}", refund_cents=captured)
         return Applied.REFUNDED
     _mark_paid(db, attempt, actor, now)
     for item in lost:

@@ -247,7 +247,7 @@ _SAMPLES: dict[str, Callable[[], list[Facts]]] = {
     "in_reserve": _answered,
     "declined": _answered,
     "application_over": lambda: _booking(paid=False),
-    "payment_failed": lambda: [*_booking(paid=False), *_bought_membership(paid=False)],
+    "payment_failed": lambda: [*_booking(paid=False), *_purchase(paid=False), {**_difference()[0], "still_registered": True}],
     "offer_over": lambda: _booking(paid=False),
     "waitlist_over": _refunded,
     "booking_link": _booking,

@@ -98,6 +98,16 @@ def test_a_free_booking_has_no_receipt(words: Flask) -> None:
     assert "Receipt" in mail(words, "confirmation", "body.txt")
 
 
+@pytest.mark.parametrize("part", ["body.txt", "body.html"])
+def test_a_failed_payment_takes_nothing_that_was_not_ordered_with_it(words: Flask, part: str) -> None:
+    place, item = mail(words, "payment_failed", part), a_letter()["items"][0]  # type: ignore[index]
+    assert "you are not registered" in place
+    changed = mail(words, "payment_failed", part, still_registered=True)
+    assert "You are still registered" in changed and "not registered" not in changed
+    course = mail(words, "payment_failed", part, items=[{**item, "session": None, "description": "A course"}])
+    assert "You do not have what you ordered" in course and "member" not in course and "registered" not in course
+
+
 @pytest.mark.parametrize("name", REFUNDS)
 def test_money_that_was_paid_both_ways_is_said_to_go_back_both_ways(words: Flask, name: str) -> None:
     for part in ("body.txt", "body.html"):
