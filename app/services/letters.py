@@ -219,6 +219,7 @@ def _session(site_url: str, registration: Registration, club_session: ClubSessio
         "ends_at": club_session.ends_at.isoformat(),
         "time_zone": club_session.time_zone,
         "places": registration.places,
+        "charged": registration.amount_paid_cents > 0,
         "registration_reference": registration.reference,
         "registration_url": f"{site_url}/registrations/{registration.token}",
         "qr_id": f"{registration.reference}@qr",

@@ -11,11 +11,12 @@ from flask import Flask
 
 from app import clock as app_clock
 from app.models import Order, OutgoingEmail, Registration
-from app.services import checkout, health_check, moving
+from app.rules.statuses import RefundPolicy
+from app.services import cancelling, checkout, health_check, moving
 from app.services.differences import Settlement, Settling
 from tests.support.booking import begin, event, order_of, pay_late, receive, taken, work
 from tests.support.clock import FakeClock
-from tests.support.factories import make_club_session
+from tests.support.factories import make_club_session, make_free_club_session
 from tests.support.rows import all_of, the
 
 
@@ -78,3 +79,20 @@ def test_a_difference_whose_delayed_payment_fails_does_not_tell_away_the_booking
     work()
     told = the(OutgoingEmail, order_id=difference.id, template="payment_failed")
     assert "You are still registered" in (told.text_body or "") and the(Registration, id=row.id).status == "registered"
+
+
+def test_who_paid_only_a_difference_and_cancels_too_late_is_not_told_that_nothing_was_charged(
+    app: Flask, stripe_simulator: Any
+) -> None:
+    token = begin(make_free_club_session(), expected_price_cents=0)
+    row = the(Registration, order_id=order_of(token).id)
+    by_link = Settlement(Settling.LINK, "Asked by phone", "m" * 20, 1200, pay_by=app_clock.now() + timedelta(days=1))
+    moving.move(row.token, make_club_session(refund_policy=RefundPolicy.NONE).slug, by_link, "user:1")
+    checkout.pay(all_of(Order)[-1].token)
+    stripe_simulator.pay()
+    stripe_simulator.deliver()
+    assert cancelling.cancel_order(token) == 0
+    work()
+    said = the(OutgoingEmail, template="cancelled")
+    for body in (said.text_body or "", said.html_body or ""):
+        assert "Nothing is refunded for it." in body and "Nothing was charged" not in body
