@@ -30,4 +30,6 @@ def why(status: RegistrationStatus, payment: PaymentState) -> Group:
     """In one word, why somebody of this session is written to: what the mail itself tells them."""
     if status is RegistrationStatus.WAITLISTED or status in UNDECIDED:
         return Group.WAITING
-    return Group.UNPAID if payment is PaymentState.PENDING else Group.REGISTERED
+    if payment is PaymentState.PENDING:
+        return Group.UNPAID
+    return Group.WAITING if status is RegistrationStatus.OFFERED else Group.REGISTERED  # offered for nothing: still to be taken

@@ -23,7 +23,7 @@ from app.services.announcements import Message
 from app.transaction import transaction
 from tests.support.booking import at_once
 from tests.support.database import MIGRATIONS
-from tests.support.factories import make_club_session
+from tests.support.factories import make_club_session, make_free_club_session
 from tests.support.mail import SmtpServer
 from tests.support.rows import all_of, count_of, the
 from tests.web.desk import book
@@ -71,6 +71,16 @@ def test_each_person_of_the_groups_gets_one_mail(session: ClubSession, groups: l
     made = send(session, *groups)
     assert told() == names and reach.people == len(names) == the(Announcement, id=made).recipients
     assert reach.without_address == (1 if Group.REGISTERED in groups else 0)
+
+
+def test_who_was_offered_a_free_place_is_not_told_to_be_registered(app: Flask) -> None:
+    session = make_free_club_session()
+    book(session, "Ana", RegistrationStatus.OFFERED, payment_status=PaymentState.FREE)
+    book(session, "Ben", payment_status=PaymentState.FREE)
+    send(session, Group.WAITING, Group.REGISTERED)
+    assert {mail.to.partition("@")[0]: mail.context["why"] for mail in all_of(OutgoingEmail)} == {
+        "ana": "waiting", "ben": "registered",
+    }  # fmt: skip
 
 
 def test_the_sizes_of_the_groups_are_what_would_be_sent(session: ClubSession) -> None:
