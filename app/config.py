@@ -146,6 +146,11 @@ def current_settings() -> Settings:
     return cast(Settings, current_app.extensions["muster_settings"])
 
 
+def of_postgresql() -> dict[str, str]:
+    """What the environment says of connections to PostgreSQL (PGHOST, PGSSLROOTCERT …), for who starts a program of its own."""
+    return {name: value for name, value in os.environ.items() if name.startswith("PG")}
+
+
 def unsafe(settings: Settings) -> list[str]:
     """What production must not start with, one sentence a setting (DESIGN §7); empty when all is well."""
     found: list[str] = []

@@ -1,4 +1,4 @@
-"""Writes a consistent copy of the database while the site goes on. Called by `flask backup`; restoring is copying it back."""
+"""Writes a consistent copy of the database while the site goes on. Called by `flask backup`; README says how to restore."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 import shutil
 import sqlite3
 import subprocess  # noqa: S404 - pg_dump is PostgreSQL's own way to a consistent copy
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import make_url
 
-from ..config import current_settings
+from ..config import current_settings, of_postgresql
 
 
 class BackupFailed(Exception):
@@ -37,9 +37,12 @@ def write(file: Path) -> int:
         else:
             _postgresql(part)
         os.replace(part, file)
+        return file.stat().st_size
+    except (OSError, sqlite3.Error) as error:
+        raise BackupFailed(f"The copy could not be written: {error}.") from error
     finally:
-        part.unlink(missing_ok=True)
-    return file.stat().st_size
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _sqlite(part: Path) -> None:
@@ -51,12 +54,16 @@ def _sqlite(part: Path) -> None:
 
 
 def _postgresql(part: Path) -> None:
-    """pg_dump in its own format, read back by pg_restore; the password travels in the environment, not on the command line."""
+    """pg_dump in its own format, read back by pg_restore; the password travels in the environment, not on the command line.
+
+    What the environment says of the connection besides holds for the site, and so for the copy: else it may be another server's.
+    """
     program = shutil.which("pg_dump")
     if program is None:
         raise BackupFailed("pg_dump was not found. Install PostgreSQL's client programs of the server's version.")
     url = make_url(current_settings().database_url).set(drivername="postgresql")
-    environment = {"PATH": os.defpath, **({"PGPASSWORD": str(url.password)} if url.password else {})}
+    environment = {"PATH": os.defpath} | of_postgresql()
+    environment |= {"PGPASSWORD": str(url.password)} if url.password else {}
     target = url.set(password=None).render_as_string(hide_password=False)
     command = [program, "--format=custom", "--no-owner", f"--file={part}", target]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - our own words

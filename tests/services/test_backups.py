@@ -76,6 +76,21 @@ def test_folder_that_is_not_there_is_named(app: Flask, tmp_path: Path) -> None:
         backups.write(tmp_path / "nowhere" / "copy.sqlite")
 
 
+@pytest.mark.databases("sqlite")
+def test_what_keeps_it_from_being_written_is_said(app: Flask, tmp_path: Path) -> None:
+    with pytest.raises(BackupFailed, match="File name too long"):
+        backups.write(tmp_path / ("c" * 252))
+    (tmp_path / ".copy.sqlite.part").mkdir()
+    with pytest.raises(BackupFailed, match="could not be written"):
+        backups.write(tmp_path / "copy.sqlite")
+    (tmp_path / ".copy.sqlite.part").rmdir()
+    settings = app.extensions["muster_settings"]
+    app.extensions["muster_settings"] = settings.with_(database_url=f"sqlite:///{tmp_path / 'nothing.sqlite'}")
+    with pytest.raises(BackupFailed, match="unable to open database file"):
+        backups.write(tmp_path / "copy.sqlite")
+    assert not (tmp_path / "copy.sqlite").exists() and not (tmp_path / "nothing.sqlite").exists()
+
+
 @pytest.mark.databases("postgresql")
 def test_postgresql_is_dumped_and_restored_by_its_own_programs(app: Flask, programs: Path, tmp_path: Path) -> None:
     book(3)
@@ -104,3 +119,20 @@ def test_missing_pg_dump_and_its_failure_are_said(app: Flask, tmp_path: Path, mo
     with pytest.raises(BackupFailed, match="server version mismatch"):
         backups.write(file)
     assert not file.exists() and list(tmp_path.glob(".*")) == [], "no half a copy under any name"
+
+
+@pytest.mark.databases("postgresql")
+def test_what_the_environment_says_of_the_connection_holds_for_the_copy_and_nothing_else_of_it(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, seen = tmp_path / "pg_dump", tmp_path / "seen"
+    program.write_text(f"#!/bin/sh\nenv > '{seen}'\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda _: str(program))
+    for name in ("PGSSLROOTCERT", "PGPASSWORD", "STRIPE_SECRET_KEY"):
+        monkeypatch.setenv(name, f"value-of-{name}")
+    backups.write(tmp_path / "copy.dump")
+    given = seen.read_text()
+    assert "value-of-PGSSLROOTCERT" in given and "value-of-STRIPE_SECRET_KEY" not in given
+    password = make_url(app.extensions["muster_settings"].database_url).password
+    assert f"PGPASSWORD={password or 'value-of-PGPASSWORD'}\n" in given
