@@ -178,7 +178,7 @@ def _no_name_twice(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _from_csv(text: str) -> Iterator[_Row]:
     """Each line with cells; commas, semicolons or tabs between them, as spreadsheets write them."""
-    header_line = text.partition("\n")[0]
+    header_line = text.replace("\r", "\n").partition("\n")[0]
     delimiter = max(",;\t", key=header_line.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     began = 1

@@ -96,6 +96,13 @@ def test_every_field_arrives_from_either_format(app: Flask, write: Any, kind: st
     assert (row.student_price_cents, row.early_member_price_cents, row.early_non_member_price_cents) == (700, 600, 1000)
 
 
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_a_csv_is_read_whatever_ends_its_lines_and_stands_in_its_texts(sqlite_app: Flask, write: Any, end: str) -> None:
+    many = {**BARE, "summary": "Shoes; racket; water; towel; tea; cake; a friend; a mat; tape; a pen; time"}
+    import_sessions(write(csv_of(many).replace("\r\n", end), "a.csv"))
+    assert the(ClubSession).summary == many["summary"]
+
+
 def test_an_empty_cell_and_null_are_the_default(app: Flask, write: Any) -> None:
     optional = dict.fromkeys(set(FULL) - set(BARE), "")
     import_sessions(write(csv_of({**BARE, **optional}), "a.csv"))
