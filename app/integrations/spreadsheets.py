@@ -133,7 +133,9 @@ def _plain(cell: Cell, zone: ZoneInfo) -> Cell:
 
 
 def _printable(text: str) -> str:
-    return "".join(c for c in text if c.isprintable() or c == "\n").strip()
+    """A blank of another kind (a tab, the wide one between Japanese names) is a plain one, so that no words grow together."""
+    text = text.replace("\r\n", "\n")
+    return "".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "" for c in text).strip()
 
 
 def _digits(amount: Decimal) -> str:

@@ -47,6 +47,12 @@ def test_no_text_is_a_formula(text: str) -> None:
     assert kept == "".join(c for c in text if c.isprintable() or c == "\n").strip(), "a string cell, whatever it begins with"
 
 
+@pytest.mark.parametrize("blank", ["\u3000", "\xa0", "\t", "\r"])
+def test_what_parts_two_words_still_parts_them(blank: str) -> None:
+    made = table([(f"山田{blank}太郎{blank}",)], "Name")
+    assert as_csv(made)[1] == as_xlsx(made)[1] == ["山田 太郎"]
+
+
 def test_the_twin_without_the_defence_writes_the_formula() -> None:
     plain = io.StringIO()
     csv.writer(plain).writerow(["=1+1"])
