@@ -10,7 +10,7 @@ import click
 from flask import Flask, current_app
 
 from . import jobs
-from .config import current_settings, unsafe
+from .config import SettingsError, current_settings, unsafe
 from .rules.addresses import normalise_email
 from .rules.refusals import Refusal
 from .rules.statuses import Role
@@ -33,11 +33,12 @@ def create_user(email: str, name: str, role: str) -> None:
     address = normalise_email(email)
     if address is None:
         raise click.ClickException(f"{email!r} is not an e-mail address like name@example.com.")
-    password = click.prompt("Password", hide_input=True, confirmation_prompt=True) if sys.stdin.isatty() else sys.stdin.readline()
     try:
-        users.create_user(address, name, Role(role), password.rstrip("\r\n"))
+        users.create_user(address, name, Role(role), _password())
     except Refusal as refusal:
         raise click.ClickException(_words(refusal)) from None
+    except UnicodeError:
+        raise click.ClickException("The name and the password must be text in UTF-8.") from None
     click.echo(f"{address} can sign in as {role}.")
 
 
@@ -147,12 +148,23 @@ def doctor() -> None:
 
 
 @click.command("demo")
-@click.option("--port", default=5000, show_default=True, help="Port of the site; the local Stripe takes another.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=5000, show_default=True,
+    help="Port of the site; the local Stripe takes another.",
+)  # fmt: skip
 def demo(port: int) -> None:
     """Everything in one command: database, sample sessions, site, worker, local Stripe and local mail."""
     from . import demo as demonstration
 
-    demonstration.run(port)
+    try:
+        demonstration.run(port)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _password() -> str:
+    typed = click.prompt("Password", hide_input=True, confirmation_prompt=True) if sys.stdin.isatty() else sys.stdin.readline()
+    return str(typed).rstrip("\r\n")
 
 
 def _require_safe() -> None:

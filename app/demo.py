@@ -92,7 +92,8 @@ def _stripe_settings(settings: Settings) -> StripeSettings:
 
 def _free(port: int) -> int:
     """The port asked for, or the next one that nobody uses."""
-    for candidate in range(port, port + 50):
+    last = min(port + 49, 65535)
+    for candidate in range(port, last + 1):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -100,7 +101,7 @@ def _free(port: int) -> int:
             except OSError:
                 continue
             return candidate
-    raise SettingsError(f"No free port from {port} to {port + 49}: give another with --port.")
+    raise SettingsError(f"No free port from {port} to {last}: give another with --port.")
 
 
 def _tell(settings: Settings) -> None:

@@ -15,7 +15,8 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import update
 
-from app import jobs
+from app import demo, jobs
+from app.config import SettingsError
 from app.models import ClubSession, OutgoingEmail, Payment, Registration, User
 from app.services import health_check
 from app.transaction import transaction
@@ -69,6 +70,13 @@ def test_create_user_refuses_in_words_and_adds_nobody(
     refused = flask("create-user", "--email", email, "--name", "Second", "--role", role, input=f"{password}\n")
     assert refused.exit_code == code and said in refused.output.lower()
     assert [user.email for user in all_of(User)] == ["first@club.example"]
+
+
+@pytest.mark.parametrize(("name", "password"), [("Second", b"caf\xe9 battery horse\n"), ("Ren\udce9", b"staple battery horse\n")])
+def test_create_user_says_that_what_it_was_given_is_not_utf_8(app: Flask, name: str, password: bytes) -> None:
+    words = ("create-user", "--email", "second@club.example", "--name", name)
+    refused = app.test_cli_runner().invoke(args=words, input=password)
+    assert refused.exit_code == 1 and "must be text in UTF-8" in refused.output and count_of(User) == 0
 
 
 def test_import_sessions_prints_slugs_or_imports_nothing(flask: Callable[..., Result], tmp_path: Path) -> None:
@@ -208,6 +216,21 @@ def test_readyz_tells_the_age_of_due_work_and_when_the_last_webhook_came(
     answer = pages.get("/readyz").response.get_json()
     assert answer["lastWebhookAt"] == "2026-03-02T21:00:00+00:00" and answer["oldestDueSeconds"]["mail"] == 90
     assert health_check.findings() == []
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "9" * 30, "web"])
+def test_demo_takes_no_port_that_is_none(flask: Callable[..., Result], port: str) -> None:
+    refused = flask("demo", "--port", port)
+    assert refused.exit_code == 2 and "--port" in refused.output
+
+
+def test_demo_that_cannot_start_says_why(flask: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(_port: int) -> None:
+        raise SettingsError("No free port from 1 to 50: give another with --port.")
+
+    monkeypatch.setattr(demo, "run", run)
+    refused = flask("demo", "--port", "1")
+    assert refused.exit_code == 1 and refused.output == "Error: No free port from 1 to 50: give another with --port.\n"
 
 
 # --- as processes of their own ------------------------------------------------------------------------------------------------
