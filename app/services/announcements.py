@@ -21,7 +21,7 @@ from ..rules.addresses import has_mailbox
 from ..rules.announcements import LONGEST_SUBJECT, LONGEST_TEXT, Group, why
 from ..rules.refusals import InvalidInput, SessionNotFound, words
 from ..transaction import retried, transaction
-from . import audit, outbox
+from . import audit, letters, outbox
 from .outbox import Letter
 
 TEMPLATE = "announcement"
@@ -127,11 +127,5 @@ def _context(message: Message, club_session: ClubSession, name: str) -> dict[str
         "name": name,
         "subject": message.subject,
         "text": message.text,
-        "session": {
-            "title": club_session.title,
-            "location": club_session.location,
-            "starts_at": club_session.starts_at.isoformat(),
-            "ends_at": club_session.ends_at.isoformat(),
-            "time_zone": club_session.time_zone,
-        },
+        "session": letters.when_and_where(club_session),
     }

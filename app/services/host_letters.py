@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from ..config import current_settings
 from ..models import ClubSession, HostRole, ListingPurchase, Refund, User
 from ..rules.statuses import RefundStatus, SessionStatus
-from . import audit, outbox
+from . import audit, letters, outbox
 
 _H, _L = HostRole, ListingPurchase
 CANCELLED = "hosted_cancelled"
@@ -61,11 +61,5 @@ def _session(club_session: ClubSession) -> dict[str, Any]:
         "site_name": settings.site_name,
         "url": f"{settings.site_url}/host/{club_session.slug}",
         "ask": parseaddr(settings.mail_reply_to)[1],
-        "session": {
-            "title": club_session.title,
-            "location": club_session.location,
-            "starts_at": club_session.starts_at.isoformat(),
-            "ends_at": club_session.ends_at.isoformat(),
-            "time_zone": club_session.time_zone,
-        },
+        "session": letters.when_and_where(club_session),
     }

@@ -208,16 +208,23 @@ def _item(item: OrderItem) -> dict[str, Any]:
     }
 
 
-def _session(site_url: str, registration: Registration, club_session: ClubSession, position: int) -> dict[str, Any]:
-    terms = refund_terms.of_booking(club_session, registration)
+def when_and_where(club_session: ClubSession) -> dict[str, Any]:
+    """What every mail about a session says of it."""
     return {
         "title": club_session.title,
-        "slug": club_session.slug,
-        "url": f"{site_url}/sessions/{club_session.slug}",
         "location": club_session.location,
         "starts_at": club_session.starts_at.isoformat(),
         "ends_at": club_session.ends_at.isoformat(),
         "time_zone": club_session.time_zone,
+    }
+
+
+def _session(site_url: str, registration: Registration, club_session: ClubSession, position: int) -> dict[str, Any]:
+    terms = refund_terms.of_booking(club_session, registration)
+    return {
+        **when_and_where(club_session),
+        "slug": club_session.slug,
+        "url": f"{site_url}/sessions/{club_session.slug}",
         "places": registration.places,
         "charged": registration.amount_paid_cents > 0,
         "registration_reference": registration.reference,

@@ -32,19 +32,11 @@ from app.rules.statuses import Role
 from app.services import accounts, accounts_changing, announcements, people_rights, sign_ins, two_factor
 from app.services.announcements import Message
 from app.transaction import transaction
-from tests.support.accounts import link_to
+from tests.support.accounts import link_to, person_signed_in
 from tests.support.booking import begin, work
 from tests.support.clock import FakeClock
 from tests.support.factories import PASSWORD, make_club_session, make_free_club_session, make_membership, make_user
 from tests.support.rows import all_of, count_of, the
-
-
-def person_signed_in(user: User) -> sign_ins.SignedIn:
-    with transaction() as session:
-        token = sign_ins.add(session, user.id, "Firefox")
-    found = sign_ins.find(token)
-    assert found is not None
-    return found
 
 
 def mentions(*words: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask
 
 from app import clock as app_clock
-from app.models import Order, OutgoingEmail, Registration
+from app.models import ClubSession, Order, OutgoingEmail, Registration
 from app.rules.statuses import RefundPolicy
 from app.services import cancelling, checkout, health_check, moving
 from app.services.differences import Settlement, Settling
@@ -20,20 +20,26 @@ from tests.support.factories import make_club_session, make_free_club_session
 from tests.support.rows import all_of, the
 
 
-def test_added_places_that_are_paid_too_late_come_back_and_the_mail_counts_them(
-    app: Flask, stripe_simulator: Any, clock: FakeClock
-) -> None:
-    session = make_club_session()
+def not_paid_in_time(simulator: Any, clock: FakeClock, session: ClubSession, *, added: int) -> tuple[Registration, Order]:
+    """A booking of one place, and the order of the places added by a link that has run out."""
     token = begin(session)
-    stripe_simulator.pay()
-    stripe_simulator.deliver()
-    row = the(Registration, order_id=order_of(token).id)
-    by_link = Settlement(Settling.LINK, "Asked by phone", "m" * 20, 2400, pay_by=app_clock.now() + timedelta(days=1))
-    moving.change_places(row.token, 3, by_link, "user:1")
+    simulator.pay()
+    simulator.deliver()
+    row, until = the(Registration, order_id=order_of(token).id), app_clock.now() + timedelta(days=1)
+    by_link = Settlement(Settling.LINK, "Asked by phone", "m" * 20, 1200 * added, pay_by=until)
+    moving.change_places(row.token, 1 + added, by_link, "user:1")
     difference = all_of(Order)[-1]
     checkout.pay(difference.token)
     clock.advance(days=1, seconds=1)
     work()
+    return row, difference
+
+
+def test_added_places_that_are_paid_too_late_come_back_and_the_mail_counts_them(
+    app: Flask, stripe_simulator: Any, clock: FakeClock
+) -> None:
+    session = make_club_session()
+    row, difference = not_paid_in_time(stripe_simulator, clock, session, added=2)
     assert taken(session) == 1, "not paid in time"
     pay_late(stripe_simulator, difference.token)
     after, told = the(Registration, id=row.id), all_of(OutgoingEmail, order_id=difference.id)[-1]
@@ -46,16 +52,7 @@ def test_a_difference_that_is_paid_too_late_for_its_places_does_not_tell_away_th
     app: Flask, stripe_simulator: Any, clock: FakeClock
 ) -> None:
     session = make_club_session(capacity=2)
-    token = begin(session)
-    stripe_simulator.pay()
-    stripe_simulator.deliver()
-    row = the(Registration, order_id=order_of(token).id)
-    by_link = Settlement(Settling.LINK, "Asked by phone", "m" * 20, 1200, pay_by=app_clock.now() + timedelta(days=1))
-    moving.change_places(row.token, 2, by_link, "user:1")
-    difference = all_of(Order)[-1]
-    checkout.pay(difference.token)
-    clock.advance(days=1, seconds=1)
-    work()
+    row, difference = not_paid_in_time(stripe_simulator, clock, session, added=1)
     begin(session)
     pay_late(stripe_simulator, difference.token)
     work()

@@ -8,8 +8,9 @@ import pytest
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from app.models import OutgoingEmail
-from app.services import users
+from app.models import OutgoingEmail, User
+from app.services import sign_ins, users
+from app.transaction import transaction
 
 from .rows import all_of
 
@@ -24,6 +25,15 @@ def cheap_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real argon2 at the least cost it allows; the `app` fixture asks for it."""
     monkeypatch.setattr(users, "_hasher", CHEAP)
     users._hash_of_nothing.cache_clear()
+
+
+def person_signed_in(user: User) -> sign_ins.SignedIn:
+    """This person in a browser of theirs."""
+    with transaction() as db:
+        token = sign_ins.add(db, user.id, "Firefox")
+    found = sign_ins.find(token)
+    assert found is not None
+    return found
 
 
 def letters_to(email: str) -> list[OutgoingEmail]:
